@@ -1,0 +1,201 @@
+#include "broker/admin/admin_server.hpp"
+
+#include <prometheus/gauge.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <asio/buffer.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/write.hpp>
+#include <chrono>
+#include <utility>
+
+#include "broker/auth/origin.hpp"
+#include "broker/config/version.hpp"
+#include "broker/net/listener.hpp"
+#include "protocol/base/check.hpp"
+#include "protocol/http/request_parser.hpp"
+
+namespace crier::admin {
+
+namespace {
+
+constexpr std::size_t connections_max = 64;
+constexpr std::chrono::seconds request_time_max{10};  // also for a scrape that does not read its answer
+constexpr std::chrono::seconds idle_time_max{60};
+
+http::Response text(int status, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+// One connection: read a request, answer it, read the next. Kept alive by its own pending operations.
+class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
+ public:
+  Exchange(const AdminServer& server, asio::ip::tcp::socket socket)
+      : server_(server), socket_(std::move(socket)), timer_(socket_.get_executor()), parser_({.body_bytes_max = 4096}) {}
+
+  void read() {
+    limit_time(parser_.in_progress() ? std::chrono::duration_cast<std::chrono::seconds>(request_time_max) : idle_time_max);
+    socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
+      if (error) return self->close();
+      self->take(std::string_view(self->buffer_.data(), got));
+    });
+  }
+
+  void close() {
+    asio::error_code ignored;  // closing is all that is left to do
+    timer_.cancel();
+    socket_.close(ignored);
+  }
+
+ private:
+  void take(std::string_view input) {
+    input_.append(input);
+    next_request();
+  }
+
+  void next_request() {
+    std::string_view input = input_;
+    for (;;) {
+      http::ParseStep step = parser_.next(input);
+      if (std::holds_alternative<http::HeadComplete>(step)) continue;
+      input_.erase(0, input_.size() - input.size());
+      if (std::holds_alternative<http::NeedMore>(step)) return read();
+      if (const auto* const fault = std::get_if<http::RequestFault>(&step)) {
+        http::Response response = http::problem_response({fault->status, "bad_request", fault->detail, ""});
+        response.close = true;
+        return write(response);
+      }
+      http::Response response = server_.answer(parser_.head());
+      response.head_only = parser_.head().method == "HEAD";
+      response.close = !parser_.head().keep_alive() || response.status >= 400;
+      parser_.reset();
+      return write(response);
+    }
+  }
+
+  void write(const http::Response& response) {
+    output_ = http::write_response(response);
+    limit_time(request_time_max);
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this(), last = response.close](const asio::error_code& error, std::size_t) {
+                        if (error || last) return self->close();
+                        self->next_request();
+                      });
+  }
+
+  void limit_time(std::chrono::seconds time) {
+    timer_.expires_after(time);
+    timer_.async_wait([weak = weak_from_this()](const asio::error_code& error) {
+      if (const auto self = weak.lock(); self && !error) self->close();
+    });
+  }
+
+  const AdminServer& server_;
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  http::RequestParser parser_;
+  std::array<char, 4096> buffer_;
+  std::string input_;
+  std::string output_;
+};
+
+AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acceptor, std::vector<std::string> hosts,
+                         std::vector<const runtime::ThreadMetrics*> threads)
+    : context_(context),
+      acceptor_(std::move(acceptor)),
+      hosts_(std::move(hosts)),
+      readiness_(threads),
+      broker_metrics_(std::move(threads)),
+      registry_(std::make_shared<prometheus::Registry>()) {
+  prometheus::BuildGauge()
+      .Name("crier_build_info")
+      .Help("Always 1; the labels say which build runs.")
+      .Register(*registry_)
+      .Add({{"version", std::string(config::version())}, {"compiler", "g++ " __VERSION__}})
+      .Set(1);
+}
+
+AdminServer::~AdminServer() = default;
+
+void AdminServer::start() { accept(); }
+
+void AdminServer::stop() {
+  asio::error_code ignored;  // closing is all that is left to do
+  acceptor_.close(ignored);
+  for (const auto& weak : exchanges_) {
+    if (const auto exchange = weak.lock()) exchange->close();
+  }
+}
+
+std::string AdminServer::address() const { return net::text_of(acceptor_.local_endpoint()); }
+
+void AdminServer::accept() {
+  acceptor_.async_accept([this](const asio::error_code& error, asio::ip::tcp::socket socket) {
+    if (!acceptor_.is_open()) return;
+    exchanges_.remove_if([](const auto& weak) { return weak.expired(); });
+    if (!error && exchanges_.size() < connections_max) {
+      const auto exchange = std::make_shared<Exchange>(*this, std::move(socket));
+      exchanges_.push_back(exchange);
+      exchange->read();
+    }
+    accept();
+  });
+}
+
+http::Response AdminServer::answer(const http::RequestHead& head) const {
+  const std::string* const host = head.find("host");
+  const auto place = host == nullptr ? std::nullopt : auth::parse_host(*host);
+  const bool listed = place && std::find(hosts_.begin(), hosts_.end(), place->host) != hosts_.end();
+  if (!place || !(auth::is_loopback_host(place->host) || listed)) {
+    return http::problem_response({421, "misdirected", "call it by a loopback name, or list the name in server.admin_hosts", ""});
+  }
+  const std::string* const site = head.find("sec-fetch-site");
+  const std::string* const origin = head.find("origin");
+  const auto from = origin == nullptr ? std::nullopt : auth::parse_host(std::string_view(*origin).substr(std::min(origin->size(), origin->find("://") + 3)));
+  if ((site != nullptr && *site == "cross-site") || (origin != nullptr && (!from || *from != *place))) {
+    return http::problem_response({403, "forbidden", "other pages may not read the administrative listener", ""});
+  }
+  if (head.method != "GET" && head.method != "HEAD") {
+    http::Response response = http::problem_response({405, "method_not_allowed", "the administrative listener only tells: GET", ""});
+    response.headers.push_back({"Allow", "GET, HEAD"});
+    return response;
+  }
+  http::Response response = answer_place(head);
+  response.headers.push_back({"X-Content-Type-Options", "nosniff"});
+  response.headers.push_back({"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"});
+  response.headers.push_back({"Cache-Control", "no-store"});
+  return response;
+}
+
+http::Response AdminServer::answer_place(const http::RequestHead& head) const {
+  if (head.path() == "/metrics") {
+    http::Response response = text(200, metrics_text());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return response;
+  }
+  if (head.path() == "/healthz") return text(200, "ok\n");
+  if (head.path() == "/readyz") {
+    const std::string why = readiness_.not_ready_because(net::now().steady_ns / 1'000'000);
+    return why.empty() ? text(200, "ready\n") : text(503, "not ready: " + why + "\n");
+  }
+  return text(404, "/metrics /healthz /readyz\n");
+}
+
+std::string AdminServer::metrics_text() const {
+  std::vector<prometheus::MetricFamily> families = registry_->Collect();
+  for (const prometheus::Collectable* source : {static_cast<const prometheus::Collectable*>(&broker_metrics_),
+                                                static_cast<const prometheus::Collectable*>(&process_metrics_)}) {
+    for (auto& family : source->Collect()) families.push_back(std::move(family));
+  }
+  return prometheus::TextSerializer{}.Serialize(families);
+}
+
+}  // namespace crier::admin

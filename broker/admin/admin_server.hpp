@@ -1,0 +1,49 @@
+// The administrative listener: /metrics, /healthz, /readyz. A thread of its own, so that a scrape never
+// slows delivery. Bounded: so many connections, so much of a request, so long for each.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/admin/metrics_collector.hpp"
+#include "broker/admin/readiness.hpp"
+#include "protocol/http/request.hpp"
+#include "protocol/http/response_writer.hpp"
+
+namespace crier::admin {
+
+class AdminServer {
+ public:
+  AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acceptor, std::vector<std::string> hosts,
+              std::vector<const runtime::ThreadMetrics*> threads);
+  ~AdminServer();
+  void start();
+  void stop();
+  [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
+  [[nodiscard]] std::string address() const;
+  // The answer to a request; public for the tests.
+  [[nodiscard]] http::Response answer(const http::RequestHead& head) const;
+
+ private:
+  class Exchange;
+  void accept();
+  [[nodiscard]] http::Response answer_place(const http::RequestHead& head) const;
+  [[nodiscard]] std::string metrics_text() const;
+
+  asio::io_context& context_;
+  asio::ip::tcp::acceptor acceptor_;
+  std::vector<std::string> hosts_;
+  Readiness readiness_;
+  MetricsCollector broker_metrics_;
+  ProcessCollector process_metrics_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::list<std::weak_ptr<Exchange>> exchanges_;
+};
+
+}  // namespace crier::admin

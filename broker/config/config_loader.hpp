@@ -1,0 +1,47 @@
+// TOML file + command line -> Config, or all its problems at once.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/config/config.hpp"
+#include "protocol/base/result.hpp"
+
+namespace crier::config {
+
+// One fault: where, what was found, what was expected, and the consequence or the mend.
+struct Problem {
+  std::string place;    // "crier.toml:12:3", or "--threads" for a flag
+  std::string message;  // "limits.outbox_bytes_max: found 65536, expected at least …"
+  [[nodiscard]] std::string text() const { return place + ": " + message; }
+};
+using Problems = std::vector<Problem>;
+
+// Reads a file's text on top of the defaults; its name is for the messages. Every fault is told at once, in
+// the order of the lines; text that is not TOML at all is one problem.
+[[nodiscard]] Result<Config, Problems> parse_toml(std::string_view text, const std::string& file_name);
+
+// What the command line asked for.
+struct CommandLine {
+  enum class Action : std::uint8_t {
+    serve,
+    finished
+  };  // finished: --help, --version, or a bad flag: exit with exit_code
+  Action action = Action::serve;
+  int exit_code = 0;
+  std::string output;  // to print when finished (stdout when exit_code is 0, else stderr)
+  Config config;       // the file's values with the flags on top, checked as a whole
+};
+// `crier serve [--config FILE] [--listen HOST:PORT]… [--admin HOST:PORT] [--threads N] [--echo]
+//  [--log-level L] [--log-format text|json]`. Reads the file. Bad flags and a bad file end with
+// exit_code 2 and every problem in `output`, a line each.
+[[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv);
+
+// Faults between several settings (and protected mode's rule: loopback only). Empty: none.
+[[nodiscard]] Problems check(const Config& config);
+
+// Every key a file may hold, as "server.listen"; those of a namespace as "namespace.*.subscribe".
+[[nodiscard]] std::vector<std::string> supported_keys();
+
+}  // namespace crier::config

@@ -1,0 +1,16 @@
+// What a string of a list may be.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "broker/config/setting.hpp"
+
+namespace crier::config {
+
+[[nodiscard]] std::optional<Objection> judge_address(std::string_view text);
+[[nodiscard]] std::optional<Objection> judge_host_name(std::string_view text);
+[[nodiscard]] std::optional<Objection> judge_path(std::string_view text);
+[[nodiscard]] std::optional<Objection> judge_origin(std::string_view text);
+
+}  // namespace crier::config

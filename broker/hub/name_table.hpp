@@ -1,0 +1,86 @@
+// A hash table of records that carry their own name: open addressing, eight bytes a slot.
+//
+// Record needs `std::string_view name() const` and `std::size_t hash() const`. The table owns them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/check.hpp"
+
+namespace crier::hub {
+
+template <class Record>
+class NameTable {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  [[nodiscard]] Record* find(std::string_view name, std::size_t hash) const noexcept {
+    if (slots_.empty()) return nullptr;
+    for (std::size_t at = hash & mask();; at = (at + 1) & mask()) {
+      Record* const record = slots_[at].get();
+      if (record == nullptr) return nullptr;
+      if (record->hash() == hash && record->name() == name) return record;
+    }
+  }
+
+  Record& insert(std::unique_ptr<Record> record) {
+    if ((size_ + 1) * 4 > slots_.size() * 3) rehash(slots_.empty() ? 64 : slots_.size() * 2);
+    Record& inserted = *record;
+    place(std::move(record));
+    ++size_;
+    return inserted;
+  }
+
+  void erase(Record& record) {
+    std::size_t at = record.hash() & mask();
+    while (slots_[at].get() != &record) at = (at + 1) & mask();
+    slots_[at].reset();
+    --size_;
+    close_gap(at);
+    if (slots_.size() > 64 && size_ * 8 < slots_.size()) rehash(slots_.size() / 2);
+  }
+
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& slot : slots_) {
+      if (slot) visit(*slot);
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t mask() const noexcept { return slots_.size() - 1; }
+
+  void place(std::unique_ptr<Record> record) {
+    std::size_t at = record->hash() & mask();
+    while (slots_[at]) at = (at + 1) & mask();
+    slots_[at] = std::move(record);
+  }
+
+  // Linear probing without tombstones: what stands behind the gap moves up unless that would put it
+  // before its own place.
+  void close_gap(std::size_t gap) {
+    for (std::size_t at = (gap + 1) & mask(); slots_[at]; at = (at + 1) & mask()) {
+      const std::size_t home = slots_[at]->hash() & mask();
+      if (((at - home) & mask()) >= ((at - gap) & mask())) {
+        slots_[gap] = std::move(slots_[at]);
+        gap = at;
+      }
+    }
+  }
+
+  void rehash(std::size_t slot_count) {
+    std::vector<std::unique_ptr<Record>> old(slot_count);
+    old.swap(slots_);
+    for (auto& slot : old) {
+      if (slot) place(std::move(slot));
+    }
+  }
+
+  std::vector<std::unique_ptr<Record>> slots_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace crier::hub

@@ -1,0 +1,151 @@
+// One shard of the broker: the state of one loop. No other thread ever touches it (I1); others post
+// batches, which the shard's own thread hands to `receive`.
+//
+// Deterministic (I5): time is handed in, and everything that leaves goes through `Surroundings`.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/hub/chunk.hpp"
+#include "broker/hub/frame_encoder.hpp"
+#include "broker/hub/home.hpp"
+#include "broker/hub/mail.hpp"
+#include "broker/hub/subscriber.hpp"
+#include "broker/hub/subscriber_table.hpp"
+#include "broker/runtime/owning_thread.hpp"
+#include "broker/runtime/thread_metrics.hpp"
+
+namespace crier::hub {
+
+struct ShardSettings {
+  ShardId self = 0;
+  ShardId shard_count = 1;
+  std::string epoch;                               // of this life of the process
+  std::size_t channels_max = 1'000'000;            // of this shard's homes
+  std::size_t inflight_bytes_max = 1024 * 1024;    // a session's publishes on their way
+  std::size_t lane_bytes_max = 1024 * 1024;        // deliveries to one other shard that it has not taken yet
+  CompressionSettings compression;
+};
+
+// Steady time for latencies, wall time for people.
+struct Now {
+  std::int64_t steady_ns = 0;
+  std::int64_t wall_ms = 0;
+};
+
+// What a shard needs of the world. Called on the shard's thread.
+class Surroundings {
+ public:
+  // Puts a batch into another shard's inbox and wakes it when needed.
+  virtual void post(ShardId to, std::unique_ptr<Batch> batch) = 0;
+  // The shard has work for itself: `run_turn` is to be called soon, once.
+  virtual void want_turn() = 0;
+  // Sends what this turn's chunks hold, so that one turn's memory stays bounded. All chunks are sealed.
+  virtual void flush() = 0;
+
+ protected:
+  ~Surroundings() = default;
+};
+
+class Shard final : private DeliveryLanes {
+ public:
+  Shard(ShardSettings settings, Surroundings& surroundings, runtime::ThreadMetrics& metrics);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // The thread that calls this owns the shard from now on.
+  void bind_to_this_thread() noexcept { thread_.bind(); }
+
+  // A session is known to the shard between the two; its subscriptions end before `detach`.
+  [[nodiscard]] SessionRef attach(Subscriber& subscriber);
+  void detach(SessionRef session);
+
+  // The answer comes as Subscriber::on_subscribed with the subscription's serial.
+  [[nodiscard]] Subscription& subscribe(Subscriber& subscriber, SessionRef session, std::string_view channel);
+  // After it no message of the subscription follows; the object is gone.
+  void unsubscribe(Subscription& subscription);
+  // The home has answered: messages from now on are the subscription's own.
+  void make_live(Subscription& subscription);
+  // A subscription that the home refused: gone without telling the home, which never counted it.
+  void forget(Subscription& subscription);
+
+  // The answer comes as Subscriber::on_published, unless the tag wants none; the draft's bytes come
+  // back as credit either way.
+  void publish(SessionRef session, MessageDraft draft, ReplyTag tag);
+
+  // Batches of other shards, linked by `next`, oldest first. `run_turn` must follow.
+  void receive(std::unique_ptr<Batch> batches);
+  // Handles all there is, posts what others are to get, and seals this turn's chunks.
+  void run_turn(Now now);
+  // This turn's chunks have been offered to their sockets: their latencies count.
+  void note_written(std::int64_t steady_ns);
+
+  [[nodiscard]] ChunkPool& chunks() noexcept { return pool_; }
+  [[nodiscard]] ShardId home_of(std::size_t channel_hash) const noexcept {
+    return static_cast<ShardId>((channel_hash >> 32) % settings_.shard_count);
+  }
+  [[nodiscard]] const ShardSettings& settings() const noexcept { return settings_; }
+  [[nodiscard]] runtime::ThreadMetrics& metrics() noexcept { return metrics_; }
+
+ private:
+  struct Slot {
+    Subscriber* subscriber = nullptr;
+    std::uint32_t generation = 1;
+  };
+  struct WaitingRequests {
+    ShardId from = 0;
+    std::vector<Request> requests;
+    std::size_t next = 0;
+  };
+
+  void send_message(ShardId to, const MessagePtr& message) override;
+  void send_answer(ShardId to, Delivery answer) override;
+  void send_credit(ShardId to, SessionRef session, std::size_t bytes) override;
+
+  [[nodiscard]] Batch& batch_for(ShardId to);
+  [[nodiscard]] Batch& outgoing(ShardId to);  // and it must go at the end of this turn
+  void recycle(std::unique_ptr<Batch> batch);
+  [[nodiscard]] Subscriber* find(SessionRef session) const noexcept;
+  void take_batch(Batch& batch);
+  void take_delivery(ShardId from, Delivery& delivery);
+  void take_subscribe_answer(SubscribeAnswer& answer);
+  void take_message(const Message& message);
+  [[nodiscard]] bool take_requests(std::int64_t now_ms);
+  [[nodiscard]] bool lanes_full() const noexcept { return full_lanes_ > 0; }
+  void return_lane_credit(ShardId from, std::size_t bytes);
+  void count_lane(ShardId to, std::size_t added, std::size_t taken);
+  void post_outgoing();
+
+  ShardSettings settings_;
+  Surroundings& surroundings_;
+  runtime::ThreadMetrics& metrics_;
+  runtime::OwningThread thread_;
+  ChunkPool pool_;
+  FrameEncoder encoder_;
+  SubscriberTable subscribers_;
+  Home home_;
+
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+
+  std::vector<std::unique_ptr<Batch>> outgoing_;   // by shard; null when there is nothing
+  std::vector<std::size_t> held_credit_;           // by shard: session credit in a batch that need not go yet
+  std::vector<std::size_t> lane_outstanding_;      // by shard: delivery bytes that it has not taken yet
+  std::vector<std::size_t> lane_owed_;             // by shard: delivery bytes taken from it and not yet told
+  std::size_t full_lanes_ = 0;
+  std::unique_ptr<Batch> spare_;                   // the self-batch of the turn before, for its memory
+  std::vector<Request> spare_requests_;            // likewise
+  std::deque<WaitingRequests> waiting_;
+  bool turn_wanted_ = false;
+
+  // Messages of this turn by the time they were received: runs of equal times, as one read brings many.
+  std::vector<std::pair<std::int64_t, std::uint64_t>> received_;
+};
+
+}  // namespace crier::hub

@@ -1,0 +1,217 @@
+#include "broker/net/connection.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <asio/error.hpp>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "broker/net/worker.hpp"
+#include "protocol/base/check.hpp"
+
+namespace crier::net {
+
+// The wait operation's memory lies in the connection: one wait is out at a time.
+template <class T>
+class Connection::OperationAllocator {
+ public:
+  using value_type = T;
+  explicit OperationAllocator(OperationMemory& memory) noexcept : memory_(&memory) {}
+  template <class U>
+  explicit OperationAllocator(const OperationAllocator<U>& other) noexcept : memory_(other.memory_) {}
+  [[nodiscard]] T* allocate(std::size_t count) {
+    if (!memory_->taken && count * sizeof(T) <= operation_bytes) {
+      memory_->taken = true;
+      return reinterpret_cast<T*>(memory_->bytes.data());
+    }
+    return static_cast<T*>(::operator new(count * sizeof(T)));
+  }
+  void deallocate(T* pointer, std::size_t /*count*/) noexcept {
+    if (reinterpret_cast<std::byte*>(pointer) == memory_->bytes.data()) {
+      memory_->taken = false;
+    } else {
+      ::operator delete(pointer);
+    }
+  }
+  friend bool operator==(const OperationAllocator&, const OperationAllocator&) = default;
+
+ private:
+  template <class U>
+  friend class OperationAllocator;
+  OperationMemory* memory_;
+};
+
+class Connection::ReadReady {
+ public:
+  using allocator_type = OperationAllocator<std::byte>;
+  explicit ReadReady(Connection& connection) noexcept : connection_(&connection) {}
+  [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(connection_->read_memory_); }
+  void operator()(const asio::error_code& /*error: recv tells*/) const {
+    connection_->reading_ = false;
+    connection_->operation_done();
+    if (!connection_->closed_) connection_->on_readable();
+  }
+
+ private:
+  Connection* connection_;
+};
+
+Connection::Connection(Worker& worker, Socket socket) : worker_(worker), socket_(std::move(socket)) {}
+
+Connection::~Connection() = default;
+
+void Connection::start(std::unique_ptr<Transport> transport) {
+  transport_ = std::move(transport);
+  last_heard_ = worker_.wheel().now();
+  wait_readable();
+}
+
+// --- reading
+
+void Connection::wait_readable() {
+  if (reading_ || (pauses_ > 0 && !finishing_) || closed_) return;
+  reading_ = true;
+  ++operations_;
+  socket_.async_wait(Socket::wait_read, ReadReady(*this));
+}
+
+void Connection::on_readable() {
+  // Fields of the loop's scratch buffer belong to us until this returns.
+  std::vector<char>& scratch = worker_.scratch();
+  const ssize_t got = ::recv(socket_.native_handle(), scratch.data(), scratch.size(), 0);
+  if (got > 0) {
+    worker_.metrics().bytes_in.add(static_cast<std::uint64_t>(got));
+    last_heard_ = worker_.wheel().now();
+    if (!finishing_) {
+      worker_.environment().received_ns = now().steady_ns;
+      feed({scratch.data(), static_cast<std::size_t>(got)});
+    }
+    if (!closed_) wait_readable();
+    return;
+  }
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return wait_readable();
+  if (got < 0 || finishing_) return close();
+  transport_->on_peer_finished();
+}
+
+void Connection::feed(std::span<char> bytes) {
+  while (auto carried_on = transport_->on_bytes(bytes)) {
+    transport_ = std::move(carried_on);
+    if (closed_ || finishing_) return;
+  }
+}
+
+void Connection::pause_reading() { ++pauses_; }
+
+void Connection::resume_reading() {
+  CRIER_ASSERT(pauses_ > 0);
+  if (--pauses_ > 0) return;
+  last_heard_ = worker_.wheel().now();  // the idle clock stood still
+  if (closed_ || finishing_) return;
+  transport_->on_resumed();
+  wait_readable();
+}
+
+// --- writing
+
+void Connection::want_flush() {
+  if (dirty_ || closed_) return;
+  dirty_ = true;
+  worker_.flush_later(*this);
+}
+
+void Connection::flush() {
+  dirty_ = false;
+  if (closed_) return;
+  // While a wait is out the socket is full: nobody sends, or pieces would overtake each other.
+  while (!writing_ && !outbox_.empty()) {
+    std::array<std::string_view, 64> pieces;
+    std::array<iovec, 64> vectors;
+    const std::size_t count = outbox_.gather(pieces);
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};  // NOLINT: sendmsg only reads
+      total += pieces[i].size();
+    }
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return close();
+      wait_writable();
+      break;
+    }
+    worker_.metrics().bytes_out.add(static_cast<std::uint64_t>(sent));
+    worker_.metrics().flush_bytes.observe(static_cast<double>(sent));
+    outbox_.consume(static_cast<std::size_t>(sent));
+    if (static_cast<std::size_t>(sent) < total) wait_writable();
+  }
+  if (!outbox_.empty()) {
+    outbox_.retain();
+    if (over_limit() && !overflowed_ && !finishing_) {
+      overflowed_ = true;
+      transport_->on_overflow();
+    }
+  } else if (finishing_ && !shut_down_) {
+    shut_down_ = true;
+    asio::error_code ignored;  // the peer may be gone already: reading tells
+    socket_.shutdown(Socket::shutdown_send, ignored);
+  }
+}
+
+bool Connection::over_limit() const {
+  const config::Limits& limits = worker_.config().limits;
+  return outbox_.bytes() > limits.outbox_bytes_max ||
+         worker_.shard().chunks().retained_bytes() > limits.outbox_total_bytes_max / worker_.shard().settings().shard_count;
+}
+
+void Connection::wait_writable() {
+  writing_ = true;
+  ++operations_;
+  socket_.async_wait(Socket::wait_write, [this](const asio::error_code&) {
+    writing_ = false;
+    operation_done();
+    if (!closed_) want_flush();
+  });
+}
+
+// --- the end
+
+void Connection::finish(std::chrono::milliseconds patience) {
+  if (finishing_ || closed_) return;
+  finishing_ = true;
+  set_deadline(worker_.wheel().now() + ticks(patience));
+  wait_readable();  // even when paused: what comes is thrown away, and the peer's end is seen
+  want_flush();
+}
+
+void Connection::close(bool reset) {
+  if (closed_) return;
+  closed_ = true;
+  worker_.wheel().cancel(*this);
+  outbox_.clear();
+  worker_.metrics().closed.add(transport_->close_label());
+  asio::error_code ignored;  // a descriptor is released whatever close() says
+  if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+  if (operations_ == 0) worker_.forget(*this);
+}
+
+void Connection::operation_done() {
+  CRIER_ASSERT(operations_ > 0);
+  --operations_;
+  if (closed_ && operations_ == 0) worker_.forget(*this);
+}
+
+void Connection::set_deadline(runtime::Tick deadline) { worker_.wheel().schedule(*this, deadline); }
+
+void Connection::on_deadline() {
+  if (finishing_) return close(/*reset=*/!outbox_.empty());
+  transport_->on_deadline(worker_.wheel().now());
+}
+
+}  // namespace crier::net

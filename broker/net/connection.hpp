@@ -1,0 +1,98 @@
+// One socket: the one place where bytes meet Asio.
+//
+// Reading: wait until readable, one non-blocking recv into the loop's scratch buffer, then wait again; so
+// an idle connection has no buffer of its own (I7). Never async_read_some into the scratch buffer: a
+// speculative read may complete later and be lost or doubled.
+// Writing: at most one gathered send a turn, tried at once; only what did not fit waits for the socket.
+//
+// Owner: the worker. Thread: the worker's. It lives until its socket is closed and its last operation
+// has come back.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <asio/basic_stream_socket.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "broker/net/transport.hpp"
+#include "broker/runtime/timer_wheel.hpp"
+#include "broker/session/host.hpp"
+
+namespace crier::net {
+
+class Worker;
+
+// Typed by its context: any_io_executor would make every socket 48 bytes bigger.
+using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+
+class Connection final : public session::Host, public runtime::TimerWheel::Entry {
+ public:
+  Connection(Worker& worker, Socket socket);
+  ~Connection() override;
+
+  void start(std::unique_ptr<Transport> transport);
+
+  void want_flush() override;
+  void pause_reading() override;
+  void resume_reading() override;
+
+  // Sends what the outbox holds. Called by the worker at the end of a turn, when all chunks are sealed.
+  void flush();
+  // Nothing more will be said: flush, shut down our side, wait a little for the peer to read it all and
+  // to close, then close. So that an answer arrives although bytes that nobody reads may follow.
+  void finish(std::chrono::milliseconds patience = std::chrono::seconds{1});
+  // Closes now; what is queued is lost. `reset`: tell the peer by RST.
+  void close(bool reset = false);
+
+  void set_deadline(runtime::Tick deadline);
+  [[nodiscard]] Worker& worker() noexcept { return worker_; }
+  [[nodiscard]] runtime::Tick last_heard() const noexcept { return last_heard_; }
+  [[nodiscard]] bool reading_paused() const noexcept { return pauses_ > 0; }
+  [[nodiscard]] bool closed() const noexcept { return closed_; }
+  [[nodiscard]] Transport& transport() noexcept { return *transport_; }
+
+  // Links of the worker's list.
+  Connection* previous = nullptr;
+  Connection* next = nullptr;
+
+ private:
+  friend class Worker;
+  // Asio's wait operation fits in here, so that waiting for bytes takes no memory from the heap.
+  static constexpr std::size_t operation_bytes = 96;
+  struct OperationMemory {
+    alignas(16) std::array<std::byte, operation_bytes> bytes;
+    bool taken = false;
+  };
+  template <class T>
+  class OperationAllocator;
+  class ReadReady;
+
+  void wait_readable();
+  void on_readable();
+  void feed(std::span<char> bytes);
+  void wait_writable();
+  void operation_done();
+  void on_deadline() override;
+  [[nodiscard]] bool over_limit() const;
+
+  Worker& worker_;
+  Socket socket_;
+  std::unique_ptr<Transport> transport_;
+  OperationMemory read_memory_;
+  runtime::Tick last_heard_ = 0;
+  std::uint8_t operations_ = 0;   // of Asio's that have not come back
+  bool reading_ = false;          // a wait for readability is out
+  std::uint8_t pauses_ = 0;       // by so many who have not resumed yet
+  bool writing_ = false;          // a wait for writability is out: until then nobody sends
+  bool dirty_ = false;            // in the worker's list of what to flush
+  bool finishing_ = false;        // what comes in is thrown away
+  bool shut_down_ = false;        // our side is closed
+  bool overflowed_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace crier::net

@@ -1,0 +1,82 @@
+// A connection before its upgrade, and one that stays HTTP: commands by POST, the demo page, refusals.
+//
+// Requests may be pipelined, up to a depth; answers go out in order. Thread: its loop's.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker/net/connection.hpp"
+#include "broker/net/transport.hpp"
+#include "broker/session/http_session.hpp"
+#include "protocol/http/request_parser.hpp"
+#include "protocol/http/response_writer.hpp"
+
+namespace crier::net {
+
+class HttpTransport final : public Transport, private session::HttpSession::Listener {
+ public:
+  explicit HttpTransport(Connection& connection);
+  ~HttpTransport() override;
+
+  [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) override;
+  void on_peer_finished() override;
+  void on_deadline(runtime::Tick now) override;
+  void on_overflow() override;
+  void on_shutdown() override;
+  void on_resumed() override;
+  [[nodiscard]] std::string_view close_label() const override { return refused_ ? "refused" : "http"; }
+
+ private:
+  // An answer that is due, in its place. A posted one is empty until its outcome is there.
+  struct Due {
+    std::optional<http::Response> response;
+    std::string request_id;
+    std::string origin;  // allowed, to be named in CORS headers; "" for none
+    bool close = false;
+    bool head_only = false;
+  };
+
+  // What a request is, decided by its head alone. `reason` is a label for metrics; "" is no refusal.
+  struct Verdict {
+    http::Response response;
+    std::string_view reason;
+  };
+
+  [[nodiscard]] std::unique_ptr<Transport> parse(std::string_view input, std::span<char>& bytes);
+  [[nodiscard]] bool on_head();  // false: it was refused, and the connection finishes
+  [[nodiscard]] std::unique_ptr<Transport> on_request();
+  [[nodiscard]] std::optional<Verdict> refuse_head();
+  [[nodiscard]] std::optional<Verdict> refuse_by_place();
+  [[nodiscard]] std::optional<Verdict> refuse_post() const;
+  [[nodiscard]] Verdict problem(int status, std::string_view reason, std::string_view code, std::string detail) const;
+  [[nodiscard]] std::unique_ptr<Transport> upgrade();
+  [[nodiscard]] http::Response answer_get() const;
+  void on_outcome(session::PostOutcome outcome) override;
+  void refuse(Verdict verdict);
+  void enqueue(http::Response response);
+  [[nodiscard]] Due new_due() const;
+  void send_due();
+  void send(std::string_view text);
+  void arm_deadline();
+  [[nodiscard]] bool is_command_path(std::string_view path) const;
+
+  Connection& connection_;
+  http::RequestParser parser_;
+  std::unique_ptr<session::HttpSession> session_;  // from the first POST on
+  std::deque<Due> due_;
+  std::string rest_;        // input behind a full pipeline
+  std::string request_id_;  // of the request that is being read
+  std::string origin_;      // of it, when allowed
+  runtime::Tick request_deadline_ = 0;
+  bool full_ = false;              // the pipeline is: reading is paused
+  bool continue_owed_ = false;     // the request being read waits for 100 Continue
+  bool refused_ = false;
+  bool last_request_seen_ = false; // the peer asked to close, or has finished
+};
+
+}  // namespace crier::net

@@ -1,0 +1,132 @@
+#include "broker/net/listener.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+
+#include "protocol/http/response_writer.hpp"
+
+namespace crier::net {
+
+namespace {
+
+constexpr int accepted_at_once_max = 64;  // so that a storm of connects does not starve what runs beside
+constexpr int backlog = 4096;
+constexpr std::chrono::milliseconds pause_without_descriptors{100};
+
+}  // namespace
+
+Result<asio::ip::tcp::endpoint, std::string> resolve(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return "address without a port: " + address;
+  std::string host = address.substr(0, colon);
+  std::uint16_t port = 0;
+  const char* const end = address.data() + address.size();
+  const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return "no port number in " + address;
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  asio::error_code error;
+  const asio::ip::address ip = asio::ip::make_address(host, error);
+  if (error) return "no IP address: " + host;
+  return asio::ip::tcp::endpoint(ip, port);
+}
+
+Result<asio::ip::tcp::acceptor, std::string> open_acceptor(asio::io_context& context, const std::string& address) {
+  const auto endpoint = resolve(address);
+  if (!endpoint) return endpoint.error();
+  asio::ip::tcp::acceptor acceptor(context);
+  asio::error_code error;
+  acceptor.open(endpoint->protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(*endpoint, error);
+  if (!error) acceptor.listen(backlog, error);
+  if (!error) acceptor.non_blocking(true, error);
+  if (error) return "cannot listen on " + address + ": " + error.message();
+  return acceptor;
+}
+
+std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
+}
+
+Result<std::unique_ptr<Listener>, std::string> Listener::open(asio::io_context& context, const std::string& address,
+                                                              const std::vector<std::unique_ptr<Worker>>& workers,
+                                                              std::size_t connections_max) {
+  auto acceptor = open_acceptor(context, address);
+  if (!acceptor) return acceptor.error();
+  std::unique_ptr<Listener> listener(new Listener(context, workers, connections_max));
+  listener->acceptor_ = std::move(*acceptor);
+  return listener;
+}
+
+Listener::Listener(asio::io_context& context, const std::vector<std::unique_ptr<Worker>>& workers, std::size_t connections_max)
+    : acceptor_(context), pause_(context), workers_(workers), connections_max_(connections_max) {}
+
+void Listener::start() { wait(); }
+
+void Listener::stop() {
+  asio::error_code ignored;  // closing is all that is left to do
+  acceptor_.close(ignored);
+  pause_.cancel();
+}
+
+std::string Listener::address() const { return text_of(acceptor_.local_endpoint()); }
+
+void Listener::wait() {
+  acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const asio::error_code& error) {
+    if (!error) accept_ready();
+  });
+}
+
+void Listener::accept_ready() {
+  for (int accepted = 0; accepted < accepted_at_once_max; ++accepted) {
+    const int descriptor = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        // Whoever waits stays in the backlog until a descriptor is free.
+        pause_.expires_after(pause_without_descriptors);
+        pause_.async_wait([this](const asio::error_code& error) {
+          if (!error) wait();
+        });
+        return;
+      }
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      continue;  // ECONNABORTED and the like: that peer is gone, the next may be there
+    }
+    const int on = 1;
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
+    std::size_t connections = 0;
+    Worker* least = workers_.front().get();
+    for (const auto& worker : workers_) {
+      connections += worker->connection_count();
+      if (worker->connection_count() < least->connection_count()) least = worker.get();
+    }
+    if (connections >= connections_max_) {
+      turn_away(descriptor);
+    } else {
+      least->adopt(descriptor);
+    }
+  }
+  wait();
+}
+
+// At capacity the answer must cost nothing: one send into an empty socket buffer, and the end.
+void Listener::turn_away(int descriptor) {
+  workers_.front()->count_turned_away();
+  http::Response response = http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
+  response.headers.push_back({"Retry-After", std::to_string(1 + descriptor % 10)});
+  response.close = true;
+  const std::string text = http::write_response(response);
+  static_cast<void>(::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL));  // best effort by design
+  ::shutdown(descriptor, SHUT_WR);
+  ::close(descriptor);
+}
+
+}  // namespace crier::net

@@ -1,0 +1,36 @@
+// What a connection carries: HTTP first, a WebSocket after an upgrade. Thread: its loop's.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "broker/runtime/timer_wheel.hpp"
+
+namespace crier::net {
+
+class Transport {
+ public:
+  Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  virtual ~Transport() = default;
+
+  // Takes bytes from the front of `bytes`, in place. Returns what carries the rest of them, after an
+  // upgrade; otherwise everything was taken.
+  [[nodiscard]] virtual std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) = 0;
+  // The peer will send no more.
+  virtual void on_peer_finished() = 0;
+  // The deadline that was set has come.
+  virtual void on_deadline(runtime::Tick now) = 0;
+  // The outbox is over its limit, and this was decided after an attempt to write.
+  virtual void on_overflow() = 0;
+  // The broker stops: say goodbye.
+  virtual void on_shutdown() = 0;
+  // Reading goes on after a pause.
+  virtual void on_resumed() {}
+  // Why the connection ended, for metrics ("normal", "slow_consumer", "http" …).
+  [[nodiscard]] virtual std::string_view close_label() const = 0;
+};
+
+}  // namespace crier::net

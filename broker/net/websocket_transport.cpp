@@ -1,0 +1,124 @@
+#include "broker/net/websocket_transport.hpp"
+
+#include <algorithm>
+
+#include "broker/net/worker.hpp"
+#include "protocol/websocket/frame_writer.hpp"
+
+namespace crier::net {
+
+namespace {
+
+constexpr std::chrono::milliseconds close_patience = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds slow_consumer_patience = std::chrono::seconds{5};
+
+hub::WireForm form_for(const websocket::Upgrade& upgrade) {
+  if (!upgrade.deflate) return hub::WireForm::json;
+  return upgrade.deflate->window == websocket::DeflateWindow::full ? hub::WireForm::json_deflate_full
+                                                                   : hub::WireForm::json_deflate_small;
+}
+
+}  // namespace
+
+WebSocketTransport::WebSocketTransport(Connection& connection, const websocket::Upgrade& upgrade)
+    : connection_(connection),
+      deflate_(upgrade.deflate.has_value()),
+      assembler_(websocket::Role::server, connection.worker().config().limits.incoming_bytes_max, deflate_) {
+  if (upgrade.deflate) window_ = upgrade.deflate->window;
+  connection_.worker().metrics().websockets.add(1);
+  connection_.set_deadline(connection_.worker().wheel().now() + ticks(connection_.worker().config().limits.heartbeat));
+}
+
+WebSocketTransport::~WebSocketTransport() { connection_.worker().metrics().websockets.add(-1); }
+
+std::unique_ptr<Transport> WebSocketTransport::on_bytes(std::span<char>& bytes) {
+  bool more = true;
+  while (more && !ending_ && !connection_.closed()) {
+    std::visit(Overloaded{
+                   [&](const websocket::Starved&) { more = false; },
+                   [&](const websocket::Message& message) { on_message(message); },
+                   [&](const websocket::Ping& ping) { send(websocket::Opcode::pong, ping.payload); },
+                   [&](const websocket::Pong&) {},
+                   [&](const websocket::CloseFrame& frame) { on_close_frame(frame); },
+                   [&](websocket::FrameError error) {
+                     const websocket::FrameFault fault = websocket::describe(error);
+                     close(fault.code, fault.reason);
+                   },
+               },
+               assembler_.next(bytes, &connection_.worker().inflater()));
+  }
+  return nullptr;
+}
+
+void WebSocketTransport::on_close_frame(const websocket::CloseFrame& frame) {
+  // RFC 6455 5.5.1: the answer typically echoes the code.
+  end_with(frame.code, "", close_patience);
+}
+
+void WebSocketTransport::on_peer_finished() { connection_.close(); }
+
+void WebSocketTransport::on_deadline(runtime::Tick now) {
+  const config::Limits& limits = connection_.worker().config().limits;
+  if (connection_.reading_paused()) return connection_.set_deadline(now + ticks(limits.heartbeat));
+  const runtime::Tick silent = now - connection_.last_heard();
+  if (silent >= ticks(limits.idle_timeout)) {
+    return close(websocket::CloseCode::heartbeat_timeout, "nothing heard and pings unanswered");
+  }
+  if (silent < ticks(limits.heartbeat)) {
+    return connection_.set_deadline(connection_.last_heard() + ticks(limits.heartbeat));
+  }
+  send(websocket::Opcode::ping, "");
+  connection_.set_deadline(
+      std::min(now + ticks(limits.heartbeat), connection_.last_heard() + ticks(limits.idle_timeout)));
+}
+
+void WebSocketTransport::on_overflow() {
+  Worker& worker = connection_.worker();
+  worker.metrics().dropped_slow_consumer.add(
+      connection_.outbox().drop_all_but_frame_in_hand(worker.shard().chunks()));
+  end_with(websocket::CloseCode::slow_consumer, "the outbox is over limits.outbox_bytes_max", slow_consumer_patience);
+}
+
+void WebSocketTransport::on_shutdown() { close(websocket::CloseCode::service_restart, "the broker stops"); }
+
+void WebSocketTransport::close(websocket::CloseCode code, std::string_view reason) {
+  end_with(code, reason, close_patience);
+}
+
+void WebSocketTransport::end_with(websocket::CloseCode code, std::string_view reason, std::chrono::milliseconds patience) {
+  if (ending_) return;
+  ending_ = true;
+  closed_as_ = code;
+  on_ending();
+  send(websocket::Opcode::close, websocket::close_payload(code, reason));
+  connection_.finish(patience);
+}
+
+void WebSocketTransport::send(websocket::Opcode opcode, std::string_view payload, bool compressed) {
+  websocket::append_server_frame(connection_.outbox().own(connection_.worker().shard().chunks()), opcode, payload,
+                                 compressed);
+  connection_.want_flush();
+}
+
+// --- the broker's
+
+BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade)
+    : WebSocketTransport(connection, upgrade) {
+  session_.emplace(connection.worker().environment(), connection, connection.worker().new_session_id(), form_for(upgrade));
+}
+
+void BrokerTransport::on_message(const websocket::Message& message) {
+  if (message.opcode == websocket::Opcode::binary) {
+    return close(websocket::CloseCode::unsupported_data, "this connection speaks JSON: send text messages");
+  }
+  session_->on_text(message.data);
+}
+
+// --- echo
+
+void EchoTransport::on_message(const websocket::Message& message) {
+  if (!deflate_) return send(message.opcode, message.data);
+  send(message.opcode, connection_.worker().echo_deflater().compress(message.data, window_), /*compressed=*/true);
+}
+
+}  // namespace crier::net

@@ -1,0 +1,72 @@
+// A connection after its upgrade: frames in both directions, heartbeat, the close handshake.
+// Thread: its loop's.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker/net/connection.hpp"
+#include "broker/net/transport.hpp"
+#include "broker/session/websocket_session.hpp"
+#include "protocol/websocket/handshake.hpp"
+#include "protocol/websocket/message_assembler.hpp"
+
+namespace crier::net {
+
+// What both kinds of WebSocket have in common; they differ in what they do with a message.
+class WebSocketTransport : public Transport {
+ public:
+  WebSocketTransport(Connection& connection, const websocket::Upgrade& upgrade);
+  ~WebSocketTransport() override;
+
+  [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) final;
+  void on_peer_finished() final;
+  void on_deadline(runtime::Tick now) final;
+  void on_overflow() final;
+  void on_shutdown() final;
+  [[nodiscard]] std::string_view close_label() const final { return websocket::to_string(closed_as_); }
+
+ protected:
+  virtual void on_message(const websocket::Message& message) = 0;
+  // The connection is ending: nothing more may be sent to it.
+  virtual void on_ending() {}
+  void close(websocket::CloseCode code, std::string_view reason);
+  void send(websocket::Opcode opcode, std::string_view payload, bool compressed = false);
+
+  Connection& connection_;
+  bool deflate_ = false;
+  websocket::DeflateWindow window_ = websocket::DeflateWindow::full;
+
+ private:
+  void end_with(websocket::CloseCode code, std::string_view reason, std::chrono::milliseconds patience);
+  void on_close_frame(const websocket::CloseFrame& frame);
+
+  websocket::CloseCode closed_as_ = websocket::CloseCode::abnormal;
+  bool ending_ = false;
+  websocket::MessageAssembler assembler_;
+};
+
+// The broker's: messages are commands.
+class BrokerTransport final : public WebSocketTransport {
+ public:
+  BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade);
+  void start(std::span<const std::string> channels) { session_->start(channels); }
+
+ private:
+  void on_message(const websocket::Message& message) override;
+  void on_ending() override { session_.reset(); }
+  std::optional<session::WebSocketSession> session_;
+};
+
+// --echo: every message comes back as it came, for conformance suites.
+class EchoTransport final : public WebSocketTransport {
+ public:
+  using WebSocketTransport::WebSocketTransport;
+
+ private:
+  void on_message(const websocket::Message& message) override;
+};
+
+}  // namespace crier::net

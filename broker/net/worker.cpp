@@ -1,0 +1,205 @@
+#include "broker/net/worker.hpp"
+
+#include <openssl/rand.h>
+#include <sys/socket.h>
+
+#include <asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "broker/auth/origin.hpp"
+#include "broker/net/http_transport.hpp"
+#include "protocol/base/check.hpp"
+
+namespace crier::net {
+
+namespace {
+
+// Big enough that a burst of large messages is one turn: at 64 KiB eight messages of 16 KiB were two.
+constexpr std::size_t scratch_bytes = 256 * 1024;
+constexpr runtime::Tick probe_every = ticks(std::chrono::seconds{1});
+
+hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId self, hub::ShardId count,
+                                  const std::string& epoch) {
+  hub::ShardSettings settings;
+  settings.self = self;
+  settings.shard_count = count;
+  settings.epoch = epoch;
+  settings.channels_max = (config.limits.channels_max + count - 1) / count;
+  settings.inflight_bytes_max = config.limits.inflight_bytes_max;
+  settings.compression = {config.compression.min_bytes, config.compression.level};
+  return settings;
+}
+
+}  // namespace
+
+hub::Now now() {
+  return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+Worker::Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
+               hub::ShardId count, const std::string& epoch)
+    : config_(config),
+      peers_(peers),
+      origins_(config.server.origins ? *config.server.origins : auth::default_origins(config.server.protected_mode)),
+      shard_(shard_settings(config, self, count, epoch), *this, metrics_),
+      environment_{config_, shard_, metrics_, parser_},
+      scratch_(scratch_bytes) {}
+
+Worker::~Worker() {
+  while (connections_ != nullptr) {
+    Connection* const connection = connections_;
+    connections_ = connection->next;
+    delete connection;  // NOLINT(cppcoreguidelines-owning-memory): the list owns; see `forget`
+  }
+}
+
+void Worker::run_in_thread() {
+  thread_ = std::thread([this] {
+    shard_.bind_to_this_thread();
+    probe_ = std::make_unique<SelfProbe>(shard_);
+    next_tick_ = std::chrono::steady_clock::now() + tick_length;
+    schedule_tick();
+    context_.run();
+    probe_.reset();
+    while (connections_ != nullptr) {
+      connections_->close();
+      for (Connection* connection = connections_; connection != nullptr; connection = connection->next) connection->close();
+      context_.restart();
+      context_.poll();
+      bury();
+    }
+    shard_.run_turn(now());
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::stop() {
+  asio::post(context_, [this] { context_.stop(); });
+}
+
+void Worker::adopt(int descriptor) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(context_, [this, descriptor] {
+    Socket socket(context_.get_executor());
+    asio::error_code error;
+    socket.assign(asio::ip::tcp::v4(), descriptor, error);
+    CRIER_ASSERT(!error);
+    auto* const connection = new Connection(*this, std::move(socket));  // NOLINT: the list owns it
+    connection->next = connections_;
+    if (connections_ != nullptr) connections_->previous = connection;
+    connections_ = connection;
+    metrics_.accepted.add();
+    metrics_.connections.add(1);
+    connection->start(std::make_unique<HttpTransport>(*connection));
+    if (shutting_down_) connection->transport().on_shutdown();
+  });
+}
+
+void Worker::shut_down() {
+  asio::post(context_, [this] {
+    shutting_down_ = true;
+    for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
+      if (!connection->closed()) connection->transport().on_shutdown();
+    }
+  });
+}
+
+void Worker::count_turned_away() {
+  asio::post(context_, [this] { metrics_.refused.add("capacity"); });
+}
+
+void Worker::flush_later(Connection& connection) {
+  dirty_.push_back(&connection);
+  want_turn();
+}
+
+void Worker::forget(Connection& connection) {
+  dead_.push_back(&connection);
+  want_turn();
+}
+
+// Connections die at the end of a turn, when nothing refers to them any more.
+void Worker::bury() {
+  for (Connection* const connection : dead_) {
+    if (connection->previous != nullptr) connection->previous->next = connection->next;
+    if (connection->next != nullptr) connection->next->previous = connection->previous;
+    if (connections_ == connection) connections_ = connection->next;
+    metrics_.connections.add(-1);
+    connection_count_.fetch_sub(1, std::memory_order_relaxed);
+    delete connection;  // NOLINT(cppcoreguidelines-owning-memory): the list owned it
+  }
+  dead_.clear();
+}
+
+void Worker::want_turn() {
+  if (turn_posted_) return;
+  turn_posted_ = true;
+  // After all handlers that are ready now, and before the next events: so a turn gathers as much as
+  // came in at once, and no more.
+  asio::post(context_, [this] {
+    turn_posted_ = false;
+    turn();
+  });
+}
+
+void Worker::post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) {
+  Worker& peer = *peers_[to];
+  if (!peer.inbox_.push(std::move(batch))) return;  // it was woken already
+  asio::post(peer.context_, [&peer] { peer.turn(); });
+}
+
+void Worker::turn() {
+  shard_.receive(inbox_.take());
+  shard_.run_turn(now());
+  flush();
+  metrics_.outbox_bytes.set(static_cast<std::int64_t>(shard_.chunks().retained_bytes()));
+  bury();
+}
+
+void Worker::flush() {
+  // By index: a flush may make further connections dirty.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush();
+  dirty_.clear();
+  shard_.note_written(now().steady_ns);
+}
+
+void Worker::schedule_tick() {
+  tick_timer_.expires_at(next_tick_);
+  tick_timer_.async_wait([this](const asio::error_code& error) {
+    if (!error) tick();
+  });
+}
+
+void Worker::tick() {
+  const auto late = std::chrono::steady_clock::now() - next_tick_;
+  metrics_.loop_lag_us.set(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
+  const auto passed = static_cast<runtime::Tick>(1 + late / tick_length);
+  next_tick_ += passed * tick_length;
+  wheel_.advance(wheel_.now() + passed);
+  if (wheel_.now() % probe_every < passed) probe_->send();
+  schedule_tick();
+}
+
+hub::SessionId Worker::new_session_id() {
+  hub::SessionId id;
+  // Without randomness sessions could be guessed or repeated: there is nothing sensible to go on with.
+  CRIER_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&id), sizeof(id)) == 1);
+  return id;
+}
+
+std::string Worker::new_request_id() {
+  const auto& settings = shard_.settings();
+  return settings.epoch + "-" + std::to_string(settings.self) + "-" + std::to_string(next_request_++);
+}
+
+websocket::Deflater& Worker::echo_deflater() {
+  if (!echo_deflater_) echo_deflater_ = std::make_unique<websocket::Deflater>(config_.compression.level);
+  return *echo_deflater_;
+}
+
+}  // namespace crier::net

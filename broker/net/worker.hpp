@@ -1,0 +1,110 @@
+// One loop of the broker: a thread, its io_context, its shard and its connections.
+//
+// Everything here is touched by the loop's own thread, except what says "any thread".
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/config/config.hpp"
+#include "broker/hub/shard.hpp"
+#include "broker/net/connection.hpp"
+#include "broker/net/self_probe.hpp"
+#include "broker/runtime/inbox.hpp"
+#include "broker/runtime/timer_wheel.hpp"
+#include "broker/session/environment.hpp"
+#include "protocol/command/json_codec.hpp"
+#include "protocol/websocket/deflate.hpp"
+
+namespace crier::net {
+
+// The wheel's resolution.
+inline constexpr std::chrono::milliseconds tick_length{100};
+[[nodiscard]] constexpr runtime::Tick ticks(std::chrono::milliseconds time) {
+  return static_cast<runtime::Tick>((time + tick_length - std::chrono::milliseconds{1}) / tick_length);
+}
+
+class Worker final : private hub::Surroundings {
+ public:
+  // `peers` holds all workers by shard id; complete before any of them runs.
+  Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
+         hub::ShardId count, const std::string& epoch);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  // Any thread.
+  void run_in_thread();
+  void join();
+  void adopt(int descriptor);  // an accepted, non-blocking socket
+  void shut_down();            // close every connection with 1012; `idle` tells when they are gone
+  void stop();                 // the loop ends, whatever is open
+  void count_turned_away();    // a connection was refused for capacity
+  [[nodiscard]] std::size_t connection_count() const noexcept { return connection_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] runtime::ThreadMetrics& metrics() noexcept { return metrics_; }
+  [[nodiscard]] asio::io_context& context() noexcept { return context_; }
+
+  // The loop's own thread from here on.
+  [[nodiscard]] const config::Config& config() const noexcept { return config_; }
+  [[nodiscard]] const std::vector<std::string>& origins() const noexcept { return origins_; }
+  [[nodiscard]] hub::Shard& shard() noexcept { return shard_; }
+  [[nodiscard]] session::Environment& environment() noexcept { return environment_; }
+  [[nodiscard]] runtime::TimerWheel& wheel() noexcept { return wheel_; }
+  [[nodiscard]] websocket::Inflater& inflater() noexcept { return inflater_; }
+  [[nodiscard]] websocket::Deflater& echo_deflater();
+  [[nodiscard]] std::vector<char>& scratch() noexcept { return scratch_; }
+  [[nodiscard]] hub::SessionId new_session_id();
+  // For X-Request-Id and the log: unique in this life of the process.
+  [[nodiscard]] std::string new_request_id();
+  [[nodiscard]] bool shutting_down() const noexcept { return shutting_down_; }
+
+  void flush_later(Connection& connection);
+  void forget(Connection& connection);  // its socket is closed and no operation is out
+  void want_turn() override;
+
+ private:
+  void post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) override;
+  void flush() override;
+  void turn();
+  void tick();
+  void schedule_tick();
+  void bury();
+
+  const config::Config& config_;
+  const std::vector<std::unique_ptr<Worker>>& peers_;
+  std::vector<std::string> origins_;
+  asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  runtime::ThreadMetrics metrics_;
+  runtime::Inbox<hub::Batch> inbox_;
+  runtime::TimerWheel wheel_;
+  asio::steady_timer tick_timer_{context_};
+  std::chrono::steady_clock::time_point next_tick_;
+  hub::Shard shard_;
+  command::JsonCommandParser parser_;
+  session::Environment environment_;
+  websocket::Inflater inflater_;
+  std::unique_ptr<websocket::Deflater> echo_deflater_;
+  std::vector<char> scratch_;
+  std::vector<Connection*> dirty_;
+  std::vector<Connection*> dead_;
+  Connection* connections_ = nullptr;  // a list through Connection::next; owned
+  std::unique_ptr<SelfProbe> probe_;
+  std::atomic<std::size_t> connection_count_{0};
+  std::uint64_t next_request_ = 1;
+  bool turn_posted_ = false;
+  bool shutting_down_ = false;
+  std::thread thread_;
+};
+
+// Steady time in nanoseconds, wall time in milliseconds.
+[[nodiscard]] hub::Now now();
+
+}  // namespace crier::net

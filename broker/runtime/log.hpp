@@ -1,0 +1,25 @@
+// Log lines: one for each event on which an operator acts. Text or JSON, to stderr.
+// Any thread may log; spdlog stays behind this header.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace crier::runtime {
+
+enum class LogLevel : unsigned char { debug, info, warn, error };
+
+// Once, before any thread runs.
+void start_log(LogLevel level, bool json);
+
+struct LogField {
+  std::string_view name;
+  std::string value;
+};
+
+// `event` is a fixed sentence or word; what varies stands in fields, escaped.
+void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
+
+}  // namespace crier::runtime

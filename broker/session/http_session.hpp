@@ -1,0 +1,64 @@
+// A client that posts: each request holds commands, each command gets its reply, in command order.
+// No Asio, no clock. Thread: its loop's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/session/client.hpp"
+
+namespace crier::session {
+
+// What one POST came to.
+struct PostOutcome {
+  int status = 200;
+  std::string body;          // the reply, or the array of replies
+  std::string problem_code;  // "" or, when the status is a problem of the whole request, its error code
+  std::string problem_detail;
+};
+
+class HttpSession final : public Client {
+ public:
+  // Told that a request's outcome is there: outcomes come in the order of the requests.
+  class Listener {
+   public:
+    virtual void on_outcome(PostOutcome outcome) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  HttpSession(Environment& environment, Host& host, hub::SessionId id, Listener& listener);
+
+  // Runs one body's commands. The outcome comes now or in a later turn.
+  void post(std::string_view body);
+  [[nodiscard]] std::size_t open_requests() const noexcept { return requests_.size(); }
+
+  void deliver(const hub::ChunkPtr& /*chunk*/) override { CRIER_ASSERT(false); }  // it never subscribes
+
+ private:
+  struct Request {
+    bool array = false;
+    bool posted = false;  // its commands all ran: what is open now waits for the hub
+    std::uint32_t open = 0;
+    std::vector<std::string> replies;
+    std::vector<Error> errors;
+  };
+  void reply(const ReplySlot& slot, const command::Reply& reply) override;
+  [[nodiscard]] bool acknowledges_everything() const override { return true; }
+  [[nodiscard]] bool can_subscribe() const override { return false; }
+  void hand_out();
+  [[nodiscard]] static PostOutcome outcome_of(Request& request);
+
+  Listener& listener_;
+  std::deque<Request> requests_;
+  std::uint32_t first_request_ = 0;  // the number of requests_.front()
+};
+
+// The HTTP status for an error of the contract.
+[[nodiscard]] int http_status(ErrorCode code);
+
+}  // namespace crier::session

@@ -1,0 +1,143 @@
+#include "broker/session/outbox.hpp"
+
+#include <utility>
+
+namespace crier::session {
+
+namespace {
+
+// An unmasked frame of our own making, at the front of `bytes`: its whole size, and whether it holds a
+// publication. Our frames start with FIN and an opcode, and pushes start with their op.
+struct OwnFrame {
+  std::size_t bytes = 0;
+  bool message = false;
+};
+
+OwnFrame own_frame(std::string_view bytes) {
+  const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
+  std::size_t head = 2;
+  std::size_t length = byte(1) & 0x7F;
+  const std::size_t extra = length == 126 ? 2 : length == 127 ? 8 : 0;
+  if (extra > 0) {
+    length = 0;
+    for (std::size_t i = 0; i < extra; ++i) length = length << 8 | byte(head + i);
+    head += extra;
+  }
+  constexpr std::uint8_t compressed_bit = 0x40;  // only publications are ever compressed
+  const bool message =
+      (byte(0) & compressed_bit) != 0 || bytes.substr(head, length).starts_with(R"({"op":"message")");
+  return {head + length, message};
+}
+
+std::uint64_t count_messages(std::string_view frames) {
+  std::uint64_t messages = 0;
+  while (!frames.empty()) {
+    const OwnFrame frame = own_frame(frames);
+    messages += frame.message ? 1 : 0;
+    frames.remove_prefix(frame.bytes);
+  }
+  return messages;
+}
+
+}  // namespace
+
+void Outbox::push(const hub::ChunkPtr& chunk) {
+  own_open_ = false;
+  append(chunk);
+}
+
+std::string& Outbox::own(hub::ChunkPool& pool) {
+  if (!own_open_) {
+    append(pool.take());
+    own_open_ = true;
+  }
+  return more_ && more_->size() > 0 ? more_->chunks.back()->bytes : first_->bytes;
+}
+
+void Outbox::append(hub::ChunkPtr chunk) {
+  if (!first_) {
+    first_ = std::move(chunk);
+    return;
+  }
+  if (!more_) more_ = std::make_unique<More>();
+  more_->chunks.push_back(std::move(chunk));
+}
+
+std::size_t Outbox::gather(std::span<std::string_view> pieces) const {
+  if (!first_ || pieces.empty()) return 0;
+  std::size_t count = 0;
+  pieces[count++] = std::string_view(first_->bytes).substr(sent_);
+  if (!more_) return count;
+  for (std::size_t at = more_->head; at < more_->chunks.size() && count < pieces.size(); ++at) {
+    pieces[count++] = more_->chunks[at]->bytes;
+  }
+  return count;
+}
+
+void Outbox::consume(std::size_t sent) {
+  own_open_ = false;
+  while (first_) {
+    const std::size_t left = first_->bytes.size() - sent_;
+    if (sent < left) {
+      sent_ += static_cast<std::uint32_t>(sent);
+      if (retained_ > 0) bytes_ -= static_cast<std::uint32_t>(sent);
+      return;
+    }
+    sent -= left;
+    if (retained_ > 0) {
+      --retained_;
+      bytes_ -= static_cast<std::uint32_t>(left);
+    }
+    pop_first();
+  }
+  CRIER_ASSERT(sent == 0);
+}
+
+void Outbox::pop_first() {
+  sent_ = 0;
+  first_ = hub::ChunkPtr{};
+  if (!more_) return;
+  first_ = std::move(more_->chunks[more_->head++]);
+  if (more_->size() == 0) {
+    more_.reset();
+  } else if (more_->head >= 64 && more_->head * 2 >= more_->chunks.size()) {
+    more_->chunks.erase(more_->chunks.begin(), more_->chunks.begin() + static_cast<std::ptrdiff_t>(more_->head));
+    more_->head = 0;
+  }
+}
+
+void Outbox::retain() {
+  own_open_ = false;
+  if (!first_) return;
+  const std::size_t count = 1 + (more_ ? more_->size() : 0);
+  for (std::size_t at = retained_; at < count; ++at) {
+    hub::ChunkPtr& chunk = at == 0 ? first_ : more_->chunks[more_->head + at - 1];
+    chunk.retain();
+    bytes_ += static_cast<std::uint32_t>(chunk->bytes.size() - (at == 0 ? sent_ : 0));
+  }
+  retained_ = static_cast<std::uint32_t>(count);
+}
+
+std::uint64_t Outbox::drop_all_but_frame_in_hand(hub::ChunkPool& pool) {
+  if (!first_) return 0;
+  std::string_view frames = first_->bytes;
+  std::size_t at = 0;
+  while (at < sent_) at += own_frame(frames.substr(at)).bytes;
+  const std::string rest(frames.substr(sent_, at - sent_));
+  std::uint64_t dropped = count_messages(frames.substr(at));
+  if (more_) {
+    for (std::size_t i = more_->head; i < more_->chunks.size(); ++i) dropped += count_messages(more_->chunks[i]->bytes);
+  }
+  clear();
+  if (!rest.empty()) own(pool) = rest;
+  return dropped;
+}
+
+void Outbox::clear() {
+  first_ = hub::ChunkPtr{};
+  more_.reset();
+  sent_ = retained_ = bytes_ = 0;
+  own_open_ = false;
+}
+
+}  // namespace crier::session

@@ -1,0 +1,59 @@
+#include "broker/session/websocket_session.hpp"
+
+#include <utility>
+
+#include "broker/config/version.hpp"
+#include "protocol/websocket/frame_writer.hpp"
+
+namespace crier::session {
+
+WebSocketSession::WebSocketSession(Environment& environment, Host& host, hub::SessionId id, hub::WireForm form)
+    : Client(environment, host, id) {
+  form_ = form;
+}
+
+void WebSocketSession::start(std::span<const std::string> channels) {
+  const config::Limits& limits = environment_.config.limits;
+  command::Welcome welcome;
+  welcome.session = id_.text();
+  welcome.version = config::version();
+  welcome.heartbeat_s = std::chrono::duration_cast<std::chrono::seconds>(limits.heartbeat).count();
+  welcome.limits = {{"incoming_bytes_max", limits.incoming_bytes_max},
+                    {"channels_per_connection_max", limits.channels_per_connection_max},
+                    {"commands_per_message_max", command::commands_per_message_max},
+                    {"channels_per_publish_max", command::channels_per_publish_max}};
+  std::string json;
+  command::append_json(json, command::Push{std::move(welcome)});
+  send_text(json);
+  for (const std::string& channel : channels) subscribe_at_connect(channel);
+}
+
+void WebSocketSession::on_text(std::string_view message) {
+  const auto batch = environment_.parser.parse(message);
+  if (!batch) {
+    const command::CommandError& refused = batch.error();
+    environment_.metrics.commands.back().add(to_string(refused.error.code));
+    reply({}, command::ErrorReply{refused.id, refused.command, refused.channel, refused.error, std::nullopt});
+    return;
+  }
+  std::uint32_t index = 0;
+  for (const command::Command& command : batch->commands) run(command, 0, index++);
+}
+
+void WebSocketSession::deliver(const hub::ChunkPtr& chunk) {
+  host_.outbox().push(chunk);
+  host_.want_flush();
+}
+
+void WebSocketSession::reply(const ReplySlot& /*slot*/, const command::Reply& reply) {
+  std::string json;
+  command::append_json(json, reply);
+  send_text(json);
+}
+
+void WebSocketSession::send_text(std::string_view json) {
+  websocket::append_server_frame(host_.outbox().own(environment_.shard.chunks()), websocket::Opcode::text, json);
+  host_.want_flush();
+}
+
+}  // namespace crier::session

@@ -1,0 +1,29 @@
+// A client on a WebSocket: welcome, commands, replies and pushes as frames. No Asio, no clock.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker/session/client.hpp"
+
+namespace crier::session {
+
+class WebSocketSession final : public Client {
+ public:
+  WebSocketSession(Environment& environment, Host& host, hub::SessionId id, hub::WireForm form);
+
+  // Says welcome, then subscribes to the channels of the URL.
+  void start(std::span<const std::string> channels);
+  // One text message: a command or an array of commands.
+  void on_text(std::string_view message);
+  void deliver(const hub::ChunkPtr& chunk) override;
+
+ private:
+  void reply(const ReplySlot& slot, const command::Reply& reply) override;
+  [[nodiscard]] bool acknowledges_everything() const override { return false; }
+  [[nodiscard]] bool can_subscribe() const override { return true; }
+  void send_text(std::string_view json);
+};
+
+}  // namespace crier::session

@@ -1,0 +1,346 @@
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "protocol/base/check.hpp"
+#include "protocol/command/json_codec.hpp"
+#include "protocol/command/json_string.hpp"
+
+namespace crier::command {
+
+namespace {
+
+constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
+
+template <class Integer>
+void append_integer(std::string& out, Integer value) {
+  std::array<char, std::numeric_limits<Integer>::digits10 + 2> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+void append_escape(std::string& out, char c) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  out += '\\';
+  switch (c) {
+    case '"':
+    case '\\': out += c; return;
+    case '\b': out += 'b'; return;
+    case '\f': out += 'f'; return;
+    case '\n': out += 'n'; return;
+    case '\r': out += 'r'; return;
+    case '\t': out += 't'; return;
+    default: break;
+  }
+  const auto byte = static_cast<unsigned char>(c);
+  out += "u00";
+  out += hex[byte >> 4];
+  out += hex[byte & 0xF];
+}
+
+// The bytes of the character at the front of `text`, 0 if it is none (RFC 3629 section 4).
+std::size_t utf8_character_bytes(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  std::size_t bytes = 0;
+  if (lead >= 0xC2 && lead <= 0xDF) bytes = 2;
+  if (lead >= 0xE0 && lead <= 0xEF) bytes = 3;
+  if (lead >= 0xF0 && lead <= 0xF4) bytes = 4;
+  if (bytes == 0 || text.size() < bytes) return 0;
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  if (lead == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
+  if (lead == 0xED && byte(1) > 0x9F) return 0;  // a surrogate
+  if (lead == 0xF0 && byte(1) < 0x90) return 0;  // overlong
+  if (lead == 0xF4 && byte(1) > 0x8F) return 0;  // above U+10FFFF
+  return bytes;
+}
+
+// A run without quotes, backslashes and controls; each byte that is no part of a character is replaced.
+void append_run(std::string& out, std::string_view run) {
+  while (!run.empty()) {
+    std::size_t good = 0;
+    while (good < run.size()) {
+      const std::size_t bytes = utf8_character_bytes(run.substr(good));
+      if (bytes == 0) break;
+      good += bytes;
+    }
+    out += run.substr(0, good);
+    if (good == run.size()) return;
+    out += replacement_character;
+    run.remove_prefix(good + 1);
+  }
+}
+
+// One object: `op` first, then members as they are called for, closed at the end of its life. Keys are
+// ours and need no escapes.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+  ObjectWriter(std::string& out, std::string_view op) : ObjectWriter(out) { word("op", op); }
+  ~ObjectWriter() { out_ += '}'; }
+  ObjectWriter(const ObjectWriter&) = delete;
+  ObjectWriter& operator=(const ObjectWriter&) = delete;
+
+  // The value of `name` is what the caller appends next.
+  std::string& key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+    return out_;
+  }
+  // Text that is known to need no escapes.
+  void word(std::string_view name, std::string_view text) {
+    key(name) += '"';
+    out_ += text;
+    out_ += '"';
+  }
+  void text(std::string_view name, std::string_view text) { append_json_string(key(name), text); }
+  void text(std::string_view name, const std::optional<std::string>& value) {
+    if (value) text(name, std::string_view(*value));
+  }
+  void text_if_any(std::string_view name, std::string_view value) {
+    if (!value.empty()) text(name, value);
+  }
+  void json(std::string_view name, std::string_view json) { key(name) += json; }
+  void boolean(std::string_view name, bool value) { json(name, value ? "true" : "false"); }
+  template <class Integer>
+  void integer(std::string_view name, Integer value) {
+    append_integer(key(name), value);
+  }
+  template <class Integer>
+  void integer(std::string_view name, const std::optional<Integer>& value) {
+    if (value) integer(name, *value);
+  }
+  void position(std::string_view name, const std::optional<Position>& position) {
+    if (!position) return;
+    key(name) += '"';
+    out_ += position->epoch;
+    out_ += ':';
+    append_integer(out_, position->offset);
+    out_ += '"';
+  }
+  void id(const CommandId& id) {
+    if (const auto* number = std::get_if<std::int64_t>(&id)) integer("id", *number);
+    if (const auto* name = std::get_if<std::string>(&id)) text("id", std::string_view(*name));
+  }
+  template <class List, class Append>
+  void array(std::string_view name, const List& list, Append append) {
+    key(name) += '[';
+    bool first = true;
+    for (const auto& item : list) {
+      if (!first) out_ += ',';
+      first = false;
+      append(out_, item);
+    }
+    out_ += ']';
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_member(std::string& out, const Member& member) {
+  ObjectWriter object(out);
+  object.text("session", std::string_view(member.session));
+  object.text("user", member.user);
+  if (member.info_json) object.json("info", *member.info_json);
+}
+
+void append_result(std::string& out, const PublishResult& result) {
+  ObjectWriter object(out);
+  object.text("channel", std::string_view(result.channel));
+  object.position("position", result.position);
+  if (!result.error) return;
+  object.word("code", to_string(result.error->code));
+  object.text("message", std::string_view(result.error->detail));
+}
+
+void append_stored(std::string& out, const StoredMessage& message) {
+  ObjectWriter object(out);
+  object.text_if_any("channel", message.channel);
+  object.json("data", message.data_json);
+  if (message.encoding == Encoding::base64) object.word("encoding", "base64");
+  object.position("position", message.position);
+  object.integer("time", message.time_ms);
+}
+
+void append_entry(std::string& out, const ChannelsReply::Entry& entry) {
+  ObjectWriter object(out);
+  object.text("channel", std::string_view(entry.channel));
+  object.integer("subscribers", entry.subscribers);
+}
+
+void append(std::string& out, const Authenticated& reply) {
+  ObjectWriter object(out, "authenticated");
+  object.id(reply.id);
+  object.text("user", reply.user);
+  object.integer("expires_in", reply.expires_in_s);
+}
+
+void append(std::string& out, const Subscribed& reply) {
+  ObjectWriter object(out, "subscribed");
+  object.id(reply.id);
+  object.text("channel", std::string_view(reply.channel));
+  object.position("position", reply.position);
+  if (reply.recovered) object.boolean("recovered", *reply.recovered);
+  object.integer("replayed", reply.replayed);
+  if (reply.members) object.array("members", *reply.members, append_member);
+  if (reply.more) object.boolean("more", true);
+  object.text_if_any("cursor", reply.cursor);
+}
+
+void append(std::string& out, const Unsubscribed& reply) {
+  ObjectWriter object(out, "unsubscribed");
+  object.id(reply.id);
+  object.text("channel", std::string_view(reply.channel));
+}
+
+void append(std::string& out, const Published& reply) {
+  ObjectWriter object(out, "published");
+  object.id(reply.id);
+  object.text("channel", std::string_view(reply.channel));
+  object.position("position", reply.position);
+}
+
+void append(std::string& out, const BroadcastPublished& reply) {
+  ObjectWriter object(out, "published");
+  object.id(reply.id);
+  object.array("results", reply.results, append_result);
+}
+
+void append(std::string& out, const HistoryReply& reply) {
+  ObjectWriter object(out, "history");
+  object.id(reply.id);
+  object.text("channel", std::string_view(reply.channel));
+  object.array("messages", reply.messages, append_stored);
+  object.position("position", reply.position);
+  object.boolean("more", reply.more);
+  object.text_if_any("cursor", reply.cursor);
+}
+
+void append(std::string& out, const PresenceReply& reply) {
+  ObjectWriter object(out, "presence");
+  object.id(reply.id);
+  object.text("channel", std::string_view(reply.channel));
+  object.array("members", reply.members, append_member);
+  object.integer("count", reply.count);
+  object.boolean("more", reply.more);
+  object.text_if_any("cursor", reply.cursor);
+}
+
+void append(std::string& out, const ChannelsReply& reply) {
+  ObjectWriter object(out, "channels");
+  object.id(reply.id);
+  object.array("channels", reply.channels, append_entry);
+  object.boolean("more", reply.more);
+  object.text_if_any("cursor", reply.cursor);
+}
+
+void append(std::string& out, const Disconnected& reply) {
+  ObjectWriter object(out, "disconnected");
+  object.id(reply.id);
+  object.integer("count", reply.count);
+}
+
+void append(std::string& out, const Kicked& reply) {
+  ObjectWriter object(out, "kicked");
+  object.id(reply.id);
+  object.integer("count", reply.count);
+}
+
+void append(std::string& out, const PongReply& reply) {
+  ObjectWriter object(out, "pong");
+  object.id(reply.id);
+}
+
+void append(std::string& out, const ErrorReply& reply) {
+  ObjectWriter object(out, "error");
+  object.id(reply.id);
+  object.text_if_any("command", reply.command);
+  object.text_if_any("channel", reply.channel);
+  object.word("code", to_string(reply.error.code));
+  object.text("message", std::string_view(reply.error.detail));
+  object.integer("retry_after", reply.retry_after_s);
+}
+
+void append(std::string& out, const Welcome& push) {
+  ObjectWriter object(out, "welcome");
+  object.text("session", std::string_view(push.session));
+  object.text("version", std::string_view(push.version));
+  object.integer("heartbeat", push.heartbeat_s);
+  object.text("user", push.user);
+  object.integer("expires_in", push.expires_in_s);
+  ObjectWriter limits(object.key("limits"));
+  for (const auto& limit : push.limits) limits.integer(limit.name, limit.value);
+}
+
+void append_membership(std::string& out, std::string_view op, std::string_view channel, const Member& member) {
+  ObjectWriter object(out, op);
+  object.text("channel", channel);
+  append_member(object.key("member"), member);
+}
+
+void append(std::string& out, const Join& push) {
+  append_membership(out, "join", push.channel, push.member);
+}
+
+void append(std::string& out, const Leave& push) {
+  append_membership(out, "leave", push.channel, push.member);
+}
+
+void append(std::string& out, const PresenceCount& push) {
+  ObjectWriter object(out, "presence");
+  object.text("channel", std::string_view(push.channel));
+  object.integer("count", push.count);
+}
+
+void append(std::string& out, const Gap& push) {
+  ObjectWriter object(out, "gap");
+  object.text("channel", std::string_view(push.channel));
+  object.integer("lost", push.lost);
+  object.boolean("conflated", push.conflated);
+  object.position("position", push.position);
+}
+
+void append(std::string& out, const UnsubscribedPush& push) {
+  ObjectWriter object(out, "unsubscribed");
+  object.text("channel", std::string_view(push.channel));
+  object.text("code", std::string_view(push.code));
+  object.text("reason", std::string_view(push.reason));
+}
+
+void append(std::string& out, const Drain& push) {
+  ObjectWriter object(out, "drain");
+  object.integer("reconnect_in", push.reconnect_in_ms);
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  for (const char* p = begin; p < end;) {
+    const char* const special = find_string_special(begin, p, end);
+    append_run(out, {p, static_cast<std::size_t>(special - p)});
+    if (special < end) append_escape(out, *special);
+    p = special < end ? special + 1 : end;
+  }
+  out += '"';
+}
+
+void append_json(std::string& out, const Reply& reply) {
+  std::visit([&out](const auto& value) { append(out, value); }, reply);
+}
+
+void append_json(std::string& out, const Push& push) {
+  std::visit([&out](const auto& value) { append(out, value); }, push);
+}
+
+}  // namespace crier::command
