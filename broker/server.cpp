@@ -56,8 +56,10 @@ std::string human_bytes(std::size_t bytes) {
 
 Server::Server(config::Config config) : config_(std::move(config)) {
   descriptors_ = raise_descriptor_limit();
-  const std::size_t possible = descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
-  connections_max_ = config_.limits.connections_max == 0 ? possible : std::min(config_.limits.connections_max, possible);
+  const std::size_t possible =
+      descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
+  connections_max_ =
+      config_.limits.connections_max == 0 ? possible : std::min(config_.limits.connections_max, possible);
   unsigned threads = config_.server.threads;
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   const std::string epoch = new_epoch();
@@ -79,7 +81,8 @@ Result<std::monostate, std::string> Server::open() {
   if (!acceptor) return acceptor.error();
   std::vector<const runtime::ThreadMetrics*> metrics;
   for (const auto& worker : workers_) metrics.push_back(&worker->metrics());
-  admin_ = std::make_unique<admin::AdminServer>(context_, std::move(*acceptor), config_.server.admin_hosts, std::move(metrics));
+  admin_ = std::make_unique<admin::AdminServer>(context_, std::move(*acceptor), config_.server.admin_hosts,
+                                                std::move(metrics));
   return std::monostate{};
 }
 
@@ -110,7 +113,8 @@ void Server::print_summary() const {
                 config_.limits.connections_max);
   }
   std::printf("  incoming message  at most %s\n", human_bytes(config_.limits.incoming_bytes_max).c_str());
-  std::printf("  outbox            at most %s a connection, %s in all\n", human_bytes(config_.limits.outbox_bytes_max).c_str(),
+  std::printf("  outbox            at most %s a connection, %s in all\n",
+              human_bytes(config_.limits.outbox_bytes_max).c_str(),
               human_bytes(config_.limits.outbox_total_bytes_max).c_str());
   std::printf("  compression       %s\n", config_.compression.enabled ? "on" : "off");
   if (config_.server.protected_mode) {
@@ -145,7 +149,8 @@ void Server::wait_for_last_connection() {
   for (const auto& worker : workers_) connections += worker->connection_count();
   if (connections == 0 || std::chrono::steady_clock::now() >= drain_until_) {
     if (connections > 0) {
-      runtime::log(runtime::LogLevel::warn, "connections left open by their peers are cut", {{"connections", std::to_string(connections)}});
+      runtime::log(runtime::LogLevel::warn, "connections left open by their peers are cut",
+                   {{"connections", std::to_string(connections)}});
     }
     return context_.stop();
   }

@@ -39,14 +39,19 @@ http::Response text(int status, std::string body) {
 class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(const AdminServer& server, asio::ip::tcp::socket socket)
-      : server_(server), socket_(std::move(socket)), timer_(socket_.get_executor()), parser_({.body_bytes_max = 4096}) {}
+      : server_(server),
+        socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        parser_({.body_bytes_max = 4096}) {}
 
   void read() {
-    limit_time(parser_.in_progress() ? std::chrono::duration_cast<std::chrono::seconds>(request_time_max) : idle_time_max);
-    socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
-      if (error) return self->close();
-      self->take(std::string_view(self->buffer_.data(), got));
-    });
+    limit_time(parser_.in_progress() ? std::chrono::duration_cast<std::chrono::seconds>(request_time_max)
+                                     : idle_time_max);
+    socket_.async_read_some(asio::buffer(buffer_),
+                            [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
+                              if (error) return self->close();
+                              self->take(std::string_view(self->buffer_.data(), got));
+                            });
   }
 
   void close() {
@@ -125,7 +130,9 @@ AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acce
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::start() { accept(); }
+void AdminServer::start() {
+  accept();
+}
 
 void AdminServer::stop() {
   asio::error_code ignored;  // closing is all that is left to do
@@ -135,7 +142,9 @@ void AdminServer::stop() {
   }
 }
 
-std::string AdminServer::address() const { return net::text_of(acceptor_.local_endpoint()); }
+std::string AdminServer::address() const {
+  return net::text_of(acceptor_.local_endpoint());
+}
 
 void AdminServer::accept() {
   acceptor_.async_accept([this](const asio::error_code& error, asio::ip::tcp::socket socket) {
@@ -155,16 +164,21 @@ http::Response AdminServer::answer(const http::RequestHead& head) const {
   const auto place = host == nullptr ? std::nullopt : auth::parse_host(*host);
   const bool listed = place && std::find(hosts_.begin(), hosts_.end(), place->host) != hosts_.end();
   if (!place || !(auth::is_loopback_host(place->host) || listed)) {
-    return http::problem_response({421, "misdirected", "call it by a loopback name, or list the name in server.admin_hosts", ""});
+    return http::problem_response(
+        {421, "misdirected", "call it by a loopback name, or list the name in server.admin_hosts", ""});
   }
   const std::string* const site = head.find("sec-fetch-site");
   const std::string* const origin = head.find("origin");
-  const auto from = origin == nullptr ? std::nullopt : auth::parse_host(std::string_view(*origin).substr(std::min(origin->size(), origin->find("://") + 3)));
+  const auto from =
+      origin == nullptr
+          ? std::nullopt
+          : auth::parse_host(std::string_view(*origin).substr(std::min(origin->size(), origin->find("://") + 3)));
   if ((site != nullptr && *site == "cross-site") || (origin != nullptr && (!from || *from != *place))) {
     return http::problem_response({403, "forbidden", "other pages may not read the administrative listener", ""});
   }
   if (head.method != "GET" && head.method != "HEAD") {
-    http::Response response = http::problem_response({405, "method_not_allowed", "the administrative listener only tells: GET", ""});
+    http::Response response =
+        http::problem_response({405, "method_not_allowed", "the administrative listener only tells: GET", ""});
     response.headers.push_back({"Allow", "GET, HEAD"});
     return response;
   }

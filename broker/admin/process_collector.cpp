@@ -1,12 +1,12 @@
 #include <unistd.h>
 
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <sys/resource.h>
-#include <ctime>
-#include <sys/time.h>
 
 #include "broker/admin/metrics_collector.hpp"
 
@@ -26,12 +26,15 @@ prometheus::MetricFamily single(std::string name, std::string help, prometheus::
   return family;
 }
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
 
 double open_descriptors() {
   double count = 0;
   std::error_code error;
-  for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; !error && at != end; at.increment(error)) ++count;
+  for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; !error && at != end; at.increment(error))
+    ++count;
   return count;
 }
 
@@ -60,7 +63,8 @@ std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
       single("process_open_fds", "Open file descriptors.", MetricType::Gauge, open_descriptors()),
       single("process_max_fds", "Most file descriptors that may be open.", MetricType::Gauge,
              static_cast<double>(descriptors.rlim_cur)),
-      single("process_start_time_seconds", "When the process started, in seconds since 1970.", MetricType::Gauge, start_time_s_),
+      single("process_start_time_seconds", "When the process started, in seconds since 1970.", MetricType::Gauge,
+             start_time_s_),
   };
 }
 

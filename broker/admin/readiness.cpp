@@ -13,7 +13,8 @@ std::string Readiness::not_ready_because(std::int64_t steady_ms) const {
     const std::int64_t returned_ms = threads_[at]->probe_returned_ms.load(std::memory_order_relaxed);
     if (returned_ms == 0) return "starting: no message has come back on thread " + std::to_string(at) + " yet";
     if (steady_ms - returned_ms > probe_age_ms_max) {
-      return "no message came back on thread " + std::to_string(at) + " for " + std::to_string(steady_ms - returned_ms) + " ms";
+      return "no message came back on thread " + std::to_string(at) + " for " +
+             std::to_string(steady_ms - returned_ms) + " ms";
     }
   }
   return "";

@@ -41,9 +41,8 @@ bool host_character(char c) {
 // "[...]" with what an IPv6 literal may hold.
 bool is_bracketed_ipv6(std::string_view host) {
   return host.size() > 3 && host.front() == '[' && host.back() == ']' &&
-         std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
-         });
+         std::all_of(host.begin() + 1, host.end() - 1,
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.'; });
 }
 
 struct Origin {
@@ -51,7 +50,9 @@ struct Origin {
   HostPort place;  // the port is always given
 };
 
-int default_port(std::string_view scheme) { return scheme == "http" ? 80 : scheme == "https" ? 443 : 0; }
+int default_port(std::string_view scheme) {
+  return scheme == "http" ? 80 : scheme == "https" ? 443 : 0;
+}
 
 std::optional<Origin> parse_origin(std::string_view text) {
   const std::size_t at = text.find("://");
@@ -89,7 +90,8 @@ std::optional<HostPort> parse_host(std::string_view text) {
     host = text.substr(0, colon);
     const std::string_view port = text.substr(colon + 1);
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), result.port);
-    if (error != std::errc{} || end != port.data() + port.size() || result.port < 1 || result.port > 65535) return std::nullopt;
+    if (error != std::errc{} || end != port.data() + port.size() || result.port < 1 || result.port > 65535)
+      return std::nullopt;
   }
   result.host = lower(host);
   if (result.host.empty()) return std::nullopt;
@@ -102,7 +104,9 @@ std::optional<HostPort> parse_host(std::string_view text) {
   return result;
 }
 
-bool is_loopback_host(std::string_view host) { return host == "localhost" || host == "[::1]" || is_ipv4_loopback(host); }
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host == "[::1]" || is_ipv4_loopback(host);
+}
 
 bool protected_host_allowed(std::string_view host_header) {
   const auto place = parse_host(host_header);
@@ -114,8 +118,9 @@ bool origin_allowed(std::string_view origin_text, std::string_view host_header, 
   if (std::find(rules.begin(), rules.end(), "*") != rules.end()) return true;
   const auto origin = parse_origin(origin_text);
   if (!origin) {
-    why = origin_text == "null" ? "the page's origin is opaque (null): a file, a sandboxed frame or a redirect; serve it over http"
-                                : "the Origin header is no origin";
+    why = origin_text == "null"
+              ? "the page's origin is opaque (null): a file, a sandboxed frame or a redirect; serve it over http"
+              : "the Origin header is no origin";
     return false;
   }
   for (const std::string& rule : rules) {

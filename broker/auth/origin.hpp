@@ -26,8 +26,8 @@ struct HostPort {
 
 // May a page of that origin call us? `rules` are the entries of server.origins: "same", "local", "*", or
 // scheme://host[:port] where the host may start with "*." for any subdomain. `why` says what refused.
-[[nodiscard]] bool origin_allowed(std::string_view origin, std::string_view host_header, std::span<const std::string> rules,
-                                  std::string& why);
+[[nodiscard]] bool origin_allowed(std::string_view origin, std::string_view host_header,
+                                  std::span<const std::string> rules, std::string& why);
 
 // What server.origins means when it is not set.
 [[nodiscard]] std::vector<std::string> default_origins(bool protected_mode);

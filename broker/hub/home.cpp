@@ -34,8 +34,8 @@ void Home::subscribe(ShardId from, SubscribeRequest& request) {
   Channel* channel = channels_.find(request.channel, request.channel_hash);
   if (channel == nullptr) {
     if (channels_.size() >= channels_max_) {
-      return answer(Error{ErrorCode::limit_exceeded, "channel",
-                          "the broker has as many channels as limits.channels_max allows"});
+      return answer(
+          Error{ErrorCode::limit_exceeded, "channel", "the broker has as many channels as limits.channels_max allows"});
     }
     channel = &channels_.insert(std::make_unique<Channel>(request.channel, request.channel_hash));
     if (!channel->name().starts_with(internal_channel_prefix)) metrics_.channels.add(1);

@@ -24,8 +24,8 @@ using ShardId = std::uint16_t;
 // How a session recognises the answer to a publish: as it likes, the hub only carries it.
 struct ReplyTag {
   enum class Kind : std::uint8_t { none, single, part } kind = Kind::none;  // none: no acknowledgement wanted
-  std::uint32_t group = 0;  // part: which broadcast or request
-  std::uint32_t index = 0;  // part: which of its channels or commands
+  std::uint32_t group = 0;                                                  // part: which broadcast or request
+  std::uint32_t index = 0;                                                  // part: which of its channels or commands
   command::CommandId id;
 };
 

@@ -31,7 +31,9 @@ bool SessionId::parse(std::string_view text, SessionId& id) {
   return high.ec == std::errc{} && high.ptr == middle && low.ec == std::errc{} && low.ptr == end;
 }
 
-std::size_t hash_of(std::string_view channel) noexcept { return std::hash<std::string_view>{}(channel); }
+std::size_t hash_of(std::string_view channel) noexcept {
+  return std::hash<std::string_view>{}(channel);
+}
 
 void MessageDelete::operator()(Message* message) const noexcept {
   message->~Message();

@@ -112,7 +112,9 @@ void Shard::send_message(ShardId to, const MessagePtr& message) {
   if (to != settings_.self) count_lane(to, message->bytes(), 0);
 }
 
-void Shard::send_answer(ShardId to, Delivery answer) { outgoing(to).deliveries.push_back(std::move(answer)); }
+void Shard::send_answer(ShardId to, Delivery answer) {
+  outgoing(to).deliveries.push_back(std::move(answer));
+}
 
 void Shard::send_credit(ShardId to, SessionRef session, std::size_t bytes) {
   Batch& batch = batch_for(to);

@@ -26,10 +26,10 @@ namespace crier::hub {
 struct ShardSettings {
   ShardId self = 0;
   ShardId shard_count = 1;
-  std::string epoch;                               // of this life of the process
-  std::size_t channels_max = 1'000'000;            // of this shard's homes
-  std::size_t inflight_bytes_max = 1024 * 1024;    // a session's publishes on their way
-  std::size_t lane_bytes_max = 1024 * 1024;        // deliveries to one other shard that it has not taken yet
+  std::string epoch;                             // of this life of the process
+  std::size_t channels_max = 1'000'000;          // of this shard's homes
+  std::size_t inflight_bytes_max = 1024 * 1024;  // a session's publishes on their way
+  std::size_t lane_bytes_max = 1024 * 1024;      // deliveries to one other shard that it has not taken yet
   CompressionSettings compression;
 };
 
@@ -134,13 +134,13 @@ class Shard final : private DeliveryLanes {
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
 
-  std::vector<std::unique_ptr<Batch>> outgoing_;   // by shard; null when there is nothing
-  std::vector<std::size_t> held_credit_;           // by shard: session credit in a batch that need not go yet
-  std::vector<std::size_t> lane_outstanding_;      // by shard: delivery bytes that it has not taken yet
-  std::vector<std::size_t> lane_owed_;             // by shard: delivery bytes taken from it and not yet told
+  std::vector<std::unique_ptr<Batch>> outgoing_;  // by shard; null when there is nothing
+  std::vector<std::size_t> held_credit_;          // by shard: session credit in a batch that need not go yet
+  std::vector<std::size_t> lane_outstanding_;     // by shard: delivery bytes that it has not taken yet
+  std::vector<std::size_t> lane_owed_;            // by shard: delivery bytes taken from it and not yet told
   std::size_t full_lanes_ = 0;
-  std::unique_ptr<Batch> spare_;                   // the self-batch of the turn before, for its memory
-  std::vector<Request> spare_requests_;            // likewise
+  std::unique_ptr<Batch> spare_;         // the self-batch of the turn before, for its memory
+  std::vector<Request> spare_requests_;  // likewise
   std::deque<WaitingRequests> waiting_;
   bool turn_wanted_ = false;
 

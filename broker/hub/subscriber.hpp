@@ -21,9 +21,9 @@ class Subscriber;
 struct Subscription {
   Subscriber* subscriber = nullptr;
   LocalChannel* channel = nullptr;
-  std::uint32_t serial = 0;     // of this shard, never reused within its wrap
-  std::uint32_t place : 31 = 0; // in the channel's list
-  std::uint32_t live : 1 = 0;   // the home has answered: messages from now on are its own
+  std::uint32_t serial = 0;      // of this shard, never reused within its wrap
+  std::uint32_t place : 31 = 0;  // in the channel's list
+  std::uint32_t live : 1 = 0;    // the home has answered: messages from now on are its own
 
   [[nodiscard]] std::string_view channel_name() const noexcept;
 };

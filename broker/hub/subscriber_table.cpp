@@ -4,7 +4,9 @@
 
 namespace crier::hub {
 
-std::string_view Subscription::channel_name() const noexcept { return channel->name(); }
+std::string_view Subscription::channel_name() const noexcept {
+  return channel->name();
+}
 
 Subscription& SubscriberTable::add(Subscriber& subscriber, std::string_view name, std::size_t hash) {
   LocalChannel* channel = channels_.find(name, hash);

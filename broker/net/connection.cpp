@@ -103,7 +103,9 @@ void Connection::feed(std::span<char> bytes) {
   }
 }
 
-void Connection::pause_reading() { ++pauses_; }
+void Connection::pause_reading() {
+  ++pauses_;
+}
 
 void Connection::resume_reading() {
   CRIER_ASSERT(pauses_ > 0);
@@ -166,7 +168,8 @@ void Connection::flush() {
 bool Connection::over_limit() const {
   const config::Limits& limits = worker_.config().limits;
   return outbox_.bytes() > limits.outbox_bytes_max ||
-         worker_.shard().chunks().retained_bytes() > limits.outbox_total_bytes_max / worker_.shard().settings().shard_count;
+         worker_.shard().chunks().retained_bytes() >
+             limits.outbox_total_bytes_max / worker_.shard().settings().shard_count;
 }
 
 void Connection::wait_writable() {
@@ -207,7 +210,9 @@ void Connection::operation_done() {
   if (closed_ && operations_ == 0) worker_.forget(*this);
 }
 
-void Connection::set_deadline(runtime::Tick deadline) { worker_.wheel().schedule(*this, deadline); }
+void Connection::set_deadline(runtime::Tick deadline) {
+  worker_.wheel().schedule(*this, deadline);
+}
 
 void Connection::on_deadline() {
   if (finishing_) return close(/*reset=*/!outbox_.empty());

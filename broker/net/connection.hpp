@@ -10,10 +10,10 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -84,13 +84,13 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   std::unique_ptr<Transport> transport_;
   OperationMemory read_memory_;
   runtime::Tick last_heard_ = 0;
-  std::uint8_t operations_ = 0;   // of Asio's that have not come back
-  bool reading_ = false;          // a wait for readability is out
-  std::uint8_t pauses_ = 0;       // by so many who have not resumed yet
-  bool writing_ = false;          // a wait for writability is out: until then nobody sends
-  bool dirty_ = false;            // in the worker's list of what to flush
-  bool finishing_ = false;        // what comes in is thrown away
-  bool shut_down_ = false;        // our side is closed
+  std::uint8_t operations_ = 0;  // of Asio's that have not come back
+  bool reading_ = false;         // a wait for readability is out
+  std::uint8_t pauses_ = 0;      // by so many who have not resumed yet
+  bool writing_ = false;         // a wait for writability is out: until then nobody sends
+  bool dirty_ = false;           // in the worker's list of what to flush
+  bool finishing_ = false;       // what comes in is thrown away
+  bool shut_down_ = false;       // our side is closed
   bool overflowed_ = false;
   bool closed_ = false;
 };

@@ -54,7 +54,8 @@ void add_cors(http::Response& response, const std::string& origin) {
 }
 
 // The members that RFC 9457 asks for, behind those of the error object.
-std::string with_problem_members(std::string error_json, int status, const std::string& detail, const std::string& request_id) {
+std::string with_problem_members(std::string error_json, int status, const std::string& detail,
+                                 const std::string& request_id) {
   http::Problem problem{status, "", detail, request_id};
   const std::string members = http::problem_response(problem).body;
   error_json.pop_back();
@@ -251,8 +252,9 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
   Worker& worker = connection_.worker();
   const config::Config& config = worker.config();
   const bool echo = config.server.echo && head.path() == echo_path;
-  const auto checked = websocket::check_upgrade(
-      head, {.subprotocols = echo ? std::span<const std::string_view>{} : subprotocols, .compression = config.compression.enabled});
+  const auto checked =
+      websocket::check_upgrade(head, {.subprotocols = echo ? std::span<const std::string_view>{} : subprotocols,
+                                      .compression = config.compression.enabled});
   if (!checked) {
     const websocket::HandshakeRefusal& refusal = checked.error();
     Verdict verdict = problem(refusal.status, refusal.reason, "bad_request", refusal.detail);
@@ -302,8 +304,10 @@ http::Response HttpTransport::answer_get() const {
                         {"Cache-Control", "no-cache"}};
     return response;
   }
-  if (const std::string* accept = head.find("accept"); accept != nullptr && media_type(*accept) == "text/event-stream") {
-    return problem(503, "", "unavailable", "server-sent events are not available in this version: use a WebSocket").response;
+  if (const std::string* accept = head.find("accept");
+      accept != nullptr && media_type(*accept) == "text/event-stream") {
+    return problem(503, "", "unavailable", "server-sent events are not available in this version: use a WebSocket")
+        .response;
   }
   response.status = 426;
   response.content_type = "text/plain; charset=utf-8";
@@ -338,7 +342,8 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
   response.body = std::move(outcome.body);
   if (!outcome.problem_code.empty()) {
     response.content_type = "application/problem+json";
-    response.body = with_problem_members(std::move(response.body), outcome.status, outcome.problem_detail, due->request_id);
+    response.body =
+        with_problem_members(std::move(response.body), outcome.status, outcome.problem_detail, due->request_id);
   }
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", due->request_id});
@@ -403,7 +408,8 @@ void HttpTransport::on_deadline(runtime::Tick now) {
   if (!due_.empty()) return connection_.set_deadline(now + ticks(connection_.worker().config().limits.idle_timeout));
   if (!parser_.in_progress()) return connection_.close();
   if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
-  refuse(problem(408, "timeout", "timeout", "the request did not arrive in time (limits.handshake_timeout, limits.body_timeout)"));
+  refuse(problem(408, "timeout", "timeout",
+                 "the request did not arrive in time (limits.handshake_timeout, limits.body_timeout)"));
 }
 
 void HttpTransport::on_peer_finished() {
@@ -412,7 +418,9 @@ void HttpTransport::on_peer_finished() {
   due_.back().close = true;
 }
 
-void HttpTransport::on_overflow() { connection_.close(/*reset=*/true); }
+void HttpTransport::on_overflow() {
+  connection_.close(/*reset=*/true);
+}
 
 void HttpTransport::on_shutdown() {
   if (due_.empty()) return connection_.finish();

@@ -73,10 +73,10 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   std::string request_id_;  // of the request that is being read
   std::string origin_;      // of it, when allowed
   runtime::Tick request_deadline_ = 0;
-  bool full_ = false;              // the pipeline is: reading is paused
-  bool continue_owed_ = false;     // the request being read waits for 100 Continue
+  bool full_ = false;           // the pipeline is: reading is paused
+  bool continue_owed_ = false;  // the request being read waits for 100 Continue
   bool refused_ = false;
-  bool last_request_seen_ = false; // the peer asked to close, or has finished
+  bool last_request_seen_ = false;  // the peer asked to close, or has finished
 };
 
 }  // namespace crier::net

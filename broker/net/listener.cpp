@@ -66,10 +66,17 @@ Result<std::unique_ptr<Listener>, std::string> Listener::open(asio::io_context& 
   return listener;
 }
 
-Listener::Listener(asio::io_context& context, const std::vector<std::unique_ptr<Worker>>& workers, std::size_t connections_max)
-    : acceptor_(context), pause_(context), workers_(workers), connections_max_(connections_max) {}
+Listener::Listener(asio::io_context& context, const std::vector<std::unique_ptr<Worker>>& workers,
+                   std::size_t connections_max)
+    : acceptor_(context),
+      pause_(context),
+      workers_(workers),
+      accepted_(workers.size()),
+      connections_max_(connections_max) {}
 
-void Listener::start() { wait(); }
+void Listener::start() {
+  wait();
+}
 
 void Listener::stop() {
   asio::error_code ignored;  // closing is all that is left to do
@@ -77,7 +84,9 @@ void Listener::stop() {
   pause_.cancel();
 }
 
-std::string Listener::address() const { return text_of(acceptor_.local_endpoint()); }
+std::string Listener::address() const {
+  return text_of(acceptor_.local_endpoint());
+}
 
 void Listener::wait() {
   acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const asio::error_code& error) {
@@ -86,41 +95,51 @@ void Listener::wait() {
 }
 
 void Listener::accept_ready() {
+  bool out_of_descriptors = false;
   for (int accepted = 0; accepted < accepted_at_once_max; ++accepted) {
     const int descriptor = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0) {
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        // Whoever waits stays in the backlog until a descriptor is free.
-        pause_.expires_after(pause_without_descriptors);
-        pause_.async_wait([this](const asio::error_code& error) {
-          if (!error) wait();
-        });
-        return;
-      }
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      continue;  // ECONNABORTED and the like: that peer is gone, the next may be there
+    if (descriptor >= 0) {
+      if (!place(descriptor)) turn_away(descriptor);
+      continue;
     }
-    const int on = 1;
-    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
-    std::size_t connections = 0;
-    Worker* least = workers_.front().get();
-    for (const auto& worker : workers_) {
-      connections += worker->connection_count();
-      if (worker->connection_count() < least->connection_count()) least = worker.get();
-    }
-    if (connections >= connections_max_) {
-      turn_away(descriptor);
-    } else {
-      least->adopt(descriptor);
-    }
+    out_of_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    if (out_of_descriptors || errno == EAGAIN || errno == EWOULDBLOCK) break;
+    // ECONNABORTED and the like: that peer is gone, the next may be there.
   }
-  wait();
+  for (std::size_t at = 0; at < accepted_.size(); ++at) {
+    if (accepted_[at].empty()) continue;
+    workers_[at]->adopt(std::move(accepted_[at]));
+    accepted_[at] = {};
+  }
+  if (!out_of_descriptors) return wait();
+  // Whoever waits stays in the backlog until a descriptor is free.
+  pause_.expires_after(pause_without_descriptors);
+  pause_.async_wait([this](const asio::error_code& error) {
+    if (!error) wait();
+  });
+}
+
+// To the loop with the fewest; false at capacity.
+bool Listener::place(int descriptor) {
+  std::size_t connections = 0;
+  std::size_t least = 0;
+  for (std::size_t at = 0; at < workers_.size(); ++at) {
+    connections += workers_[at]->connection_count();
+    if (workers_[at]->connection_count() < workers_[least]->connection_count()) least = at;
+  }
+  if (connections >= connections_max_) return false;
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
+  workers_[least]->reserve_connection();
+  accepted_[least].push_back(descriptor);
+  return true;
 }
 
 // At capacity the answer must cost nothing: one send into an empty socket buffer, and the end.
 void Listener::turn_away(int descriptor) {
   workers_.front()->count_turned_away();
-  http::Response response = http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
+  http::Response response =
+      http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
   response.headers.push_back({"Retry-After", std::to_string(1 + descriptor % 10)});
   response.close = true;
   const std::string text = http::write_response(response);

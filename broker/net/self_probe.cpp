@@ -9,7 +9,8 @@ SelfProbe::SelfProbe(hub::Shard& shard) : shard_(shard), ref_(shard.attach(*this
   const auto next = static_cast<hub::ShardId>((settings.self + 1) % settings.shard_count);
   // No client can name such a channel: names hold no space.
   for (unsigned i = 0; channel_.empty(); ++i) {
-    std::string name = std::string(hub::internal_channel_prefix) + std::to_string(settings.self) + "." + std::to_string(i);
+    std::string name =
+        std::string(hub::internal_channel_prefix) + std::to_string(settings.self) + "." + std::to_string(i);
     if (shard.home_of(hub::hash_of(name)) == next) channel_ = std::move(name);
   }
   subscription_ = &shard.subscribe(*this, ref_, channel_);

@@ -29,7 +29,9 @@ WebSocketTransport::WebSocketTransport(Connection& connection, const websocket::
   connection_.set_deadline(connection_.worker().wheel().now() + ticks(connection_.worker().config().limits.heartbeat));
 }
 
-WebSocketTransport::~WebSocketTransport() { connection_.worker().metrics().websockets.add(-1); }
+WebSocketTransport::~WebSocketTransport() {
+  connection_.worker().metrics().websockets.add(-1);
+}
 
 std::unique_ptr<Transport> WebSocketTransport::on_bytes(std::span<char>& bytes) {
   bool more = true;
@@ -55,7 +57,9 @@ void WebSocketTransport::on_close_frame(const websocket::CloseFrame& frame) {
   end_with(frame.code, "", close_patience);
 }
 
-void WebSocketTransport::on_peer_finished() { connection_.close(); }
+void WebSocketTransport::on_peer_finished() {
+  connection_.close();
+}
 
 void WebSocketTransport::on_deadline(runtime::Tick now) {
   const config::Limits& limits = connection_.worker().config().limits;
@@ -74,18 +78,20 @@ void WebSocketTransport::on_deadline(runtime::Tick now) {
 
 void WebSocketTransport::on_overflow() {
   Worker& worker = connection_.worker();
-  worker.metrics().dropped_slow_consumer.add(
-      connection_.outbox().drop_all_but_frame_in_hand(worker.shard().chunks()));
+  worker.metrics().dropped_slow_consumer.add(connection_.outbox().drop_all_but_frame_in_hand(worker.shard().chunks()));
   end_with(websocket::CloseCode::slow_consumer, "the outbox is over limits.outbox_bytes_max", slow_consumer_patience);
 }
 
-void WebSocketTransport::on_shutdown() { close(websocket::CloseCode::service_restart, "the broker stops"); }
+void WebSocketTransport::on_shutdown() {
+  close(websocket::CloseCode::service_restart, "the broker stops");
+}
 
 void WebSocketTransport::close(websocket::CloseCode code, std::string_view reason) {
   end_with(code, reason, close_patience);
 }
 
-void WebSocketTransport::end_with(websocket::CloseCode code, std::string_view reason, std::chrono::milliseconds patience) {
+void WebSocketTransport::end_with(websocket::CloseCode code, std::string_view reason,
+                                  std::chrono::milliseconds patience) {
   if (ending_) return;
   ending_ = true;
   closed_as_ = code;
@@ -104,7 +110,8 @@ void WebSocketTransport::send(websocket::Opcode opcode, std::string_view payload
 
 BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade)
     : WebSocketTransport(connection, upgrade) {
-  session_.emplace(connection.worker().environment(), connection, connection.worker().new_session_id(), form_for(upgrade));
+  session_.emplace(connection.worker().environment(), connection, connection.worker().new_session_id(),
+                   form_for(upgrade));
 }
 
 void BrokerTransport::on_message(const websocket::Message& message) {

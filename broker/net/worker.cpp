@@ -34,8 +34,10 @@ hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId sel
 }  // namespace
 
 hub::Now now() {
-  return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
-          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+  return {
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
 }
 
 Worker::Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
@@ -65,7 +67,8 @@ void Worker::run_in_thread() {
     probe_.reset();
     while (connections_ != nullptr) {
       connections_->close();
-      for (Connection* connection = connections_; connection != nullptr; connection = connection->next) connection->close();
+      for (Connection* connection = connections_; connection != nullptr; connection = connection->next)
+        connection->close();
       context_.restart();
       context_.poll();
       bury();
@@ -82,22 +85,25 @@ void Worker::stop() {
   asio::post(context_, [this] { context_.stop(); });
 }
 
-void Worker::adopt(int descriptor) {
-  connection_count_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(context_, [this, descriptor] {
-    Socket socket(context_.get_executor());
-    asio::error_code error;
-    socket.assign(asio::ip::tcp::v4(), descriptor, error);
-    CRIER_ASSERT(!error);
-    auto* const connection = new Connection(*this, std::move(socket));  // NOLINT: the list owns it
-    connection->next = connections_;
-    if (connections_ != nullptr) connections_->previous = connection;
-    connections_ = connection;
-    metrics_.accepted.add();
-    metrics_.connections.add(1);
-    connection->start(std::make_unique<HttpTransport>(*connection));
-    if (shutting_down_) connection->transport().on_shutdown();
+void Worker::adopt(std::vector<int> descriptors) {
+  asio::post(context_, [this, accepted = std::move(descriptors)] {
+    for (const int descriptor : accepted) adopt_one(descriptor);
   });
+}
+
+void Worker::adopt_one(int descriptor) {
+  Socket socket(context_.get_executor());
+  asio::error_code error;
+  socket.assign(asio::ip::tcp::v4(), descriptor, error);
+  CRIER_ASSERT(!error);
+  auto* const connection = new Connection(*this, std::move(socket));  // NOLINT: the list owns it
+  connection->next = connections_;
+  if (connections_ != nullptr) connections_->previous = connection;
+  connections_ = connection;
+  metrics_.accepted.add();
+  metrics_.connections.add(1);
+  connection->start(std::make_unique<HttpTransport>(*connection));
+  if (shutting_down_) connection->transport().on_shutdown();
 }
 
 void Worker::shut_down() {

@@ -43,11 +43,14 @@ class Worker final : private hub::Surroundings {
   // Any thread.
   void run_in_thread();
   void join();
-  void adopt(int descriptor);  // an accepted, non-blocking socket
-  void shut_down();            // close every connection with 1012; `idle` tells when they are gone
-  void stop();                 // the loop ends, whatever is open
-  void count_turned_away();    // a connection was refused for capacity
-  [[nodiscard]] std::size_t connection_count() const noexcept { return connection_count_.load(std::memory_order_relaxed); }
+  void reserve_connection() noexcept { connection_count_.fetch_add(1, std::memory_order_relaxed); }
+  void adopt(std::vector<int> descriptors);  // accepted, non-blocking sockets, each reserved before
+  void shut_down();                          // close every connection with 1012; `idle` tells when they are gone
+  void stop();                               // the loop ends, whatever is open
+  void count_turned_away();                  // a connection was refused for capacity
+  [[nodiscard]] std::size_t connection_count() const noexcept {
+    return connection_count_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] runtime::ThreadMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }
 
@@ -72,6 +75,7 @@ class Worker final : private hub::Surroundings {
  private:
   void post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) override;
   void flush() override;
+  void adopt_one(int descriptor);
   void turn();
   void tick();
   void schedule_tick();

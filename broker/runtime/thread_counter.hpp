@@ -59,7 +59,8 @@ class ThreadHistogram {
   explicit constexpr ThreadHistogram(const std::array<double, N>& bounds) : bounds_(&bounds) {}
   // `times` observations of the same value.
   void observe(double value, std::uint64_t times = 1) noexcept {
-    const auto at = static_cast<std::size_t>(std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin());
+    const auto at =
+        static_cast<std::size_t>(std::lower_bound(bounds_->begin(), bounds_->end(), value) - bounds_->begin());
     buckets_[at].add(times);
     sum_.store(sum_.load(std::memory_order_relaxed) + value * static_cast<double>(times), std::memory_order_relaxed);
   }

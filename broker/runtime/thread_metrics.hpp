@@ -12,53 +12,101 @@
 namespace crier::runtime {
 
 // Labels, bounded by construction; the last of each list takes what is not in it.
-inline constexpr std::array<std::string_view, 21> close_labels = {
-    "normal",        "going_away",      "protocol_error",  "unsupported_data", "no_status",     "abnormal",
-    "invalid_payload", "policy_violation", "too_big",      "internal_error",   "service_restart", "try_again_later",
-    "slow_consumer", "unauthorized",    "token_expired",   "disconnected",     "rate_limited",  "heartbeat_timeout",
-    "http",          "refused",         "other"};
+inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
+                                                                  "going_away",
+                                                                  "protocol_error",
+                                                                  "unsupported_data",
+                                                                  "no_status",
+                                                                  "abnormal",
+                                                                  "invalid_payload",
+                                                                  "policy_violation",
+                                                                  "too_big",
+                                                                  "internal_error",
+                                                                  "service_restart",
+                                                                  "try_again_later",
+                                                                  "slow_consumer",
+                                                                  "unauthorized",
+                                                                  "token_expired",
+                                                                  "disconnected",
+                                                                  "rate_limited",
+                                                                  "heartbeat_timeout",
+                                                                  "http",
+                                                                  "refused",
+                                                                  "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
-inline constexpr std::array<std::string_view, 28> refusal_labels = {
-    "bad_request_line", "bad_header",      "bad_host",        "smuggling",          "bad_chunk",
-    "body_too_large",   "target_too_long", "head_too_large",  "unsupported_coding", "unsupported_version",
-    "bad_method",       "http_version",    "body",            "bad_upgrade",        "bad_version",
-    "bad_key",          "bad_subprotocol", "no_subprotocol",  "bad_extensions",     "bad_channel",
-    "host",             "origin",          "path",            "token",              "capacity",
-    "draining",         "timeout",         "other"};
-inline constexpr std::array<std::string_view, 11> op_labels = {"auth",     "subscribe", "unsubscribe", "publish",
-                                                              "history",  "presence",  "channels",    "disconnect",
-                                                              "kick",     "ping",      "invalid"};
-inline constexpr std::array<std::string_view, 14> outcome_labels = {
-    "ok",           "bad_request",    "unauthorized",           "token_expired", "forbidden", "already_subscribed", "not_subscribed",
-    "too_large",    "rate_limited",   "limit_exceeded",         "unrecoverable_position", "unavailable", "timeout", "internal"};
-inline constexpr std::array<double, 12> flush_bounds = {128,   512,    2048,   8192,    32768,   65536,
+inline constexpr std::array<std::string_view, 28> refusal_labels = {"bad_request_line",
+                                                                    "bad_header",
+                                                                    "bad_host",
+                                                                    "smuggling",
+                                                                    "bad_chunk",
+                                                                    "body_too_large",
+                                                                    "target_too_long",
+                                                                    "head_too_large",
+                                                                    "unsupported_coding",
+                                                                    "unsupported_version",
+                                                                    "bad_method",
+                                                                    "http_version",
+                                                                    "body",
+                                                                    "bad_upgrade",
+                                                                    "bad_version",
+                                                                    "bad_key",
+                                                                    "bad_subprotocol",
+                                                                    "no_subprotocol",
+                                                                    "bad_extensions",
+                                                                    "bad_channel",
+                                                                    "host",
+                                                                    "origin",
+                                                                    "path",
+                                                                    "token",
+                                                                    "capacity",
+                                                                    "draining",
+                                                                    "timeout",
+                                                                    "other"};
+inline constexpr std::array<std::string_view, 11> op_labels = {"auth",    "subscribe", "unsubscribe", "publish",
+                                                               "history", "presence",  "channels",    "disconnect",
+                                                               "kick",    "ping",      "invalid"};
+inline constexpr std::array<std::string_view, 14> outcome_labels = {"ok",
+                                                                    "bad_request",
+                                                                    "unauthorized",
+                                                                    "token_expired",
+                                                                    "forbidden",
+                                                                    "already_subscribed",
+                                                                    "not_subscribed",
+                                                                    "too_large",
+                                                                    "rate_limited",
+                                                                    "limit_exceeded",
+                                                                    "unrecoverable_position",
+                                                                    "unavailable",
+                                                                    "timeout",
+                                                                    "internal"};
+inline constexpr std::array<double, 12> flush_bounds = {128,    512,    2048,   8192,    32768,   65536,
                                                         131072, 262144, 524288, 1048576, 4194304, 16777216};
 inline constexpr std::array<double, 14> latency_bounds = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-                                                         0.01,    0.025,  0.05,    0.1,    0.25,  1.0,    5.0};
+                                                          0.01,    0.025,  0.05,    0.1,    0.25,  1.0,    5.0};
 
 // Aligned, so that no two threads' counters share a cache line.
 struct alignas(64) ThreadMetrics {
-  ThreadGauge connections;                 // sockets that are open, in every state
-  ThreadGauge websockets;                  // of these, upgraded ones
+  ThreadGauge connections;  // sockets that are open, in every state
+  ThreadGauge websockets;   // of these, upgraded ones
   ThreadCounter accepted;
   LabelledCounter<close_labels.size()> closed{close_labels};
   LabelledCounter<refusal_labels.size()> refused{refusal_labels};
   ThreadGauge subscriptions;
-  ThreadGauge channels;                    // with subscribers, at their home
+  ThreadGauge channels;  // with subscribers, at their home
   // Commands by op and outcome: one row an op.
   std::array<LabelledCounter<outcome_labels.size()>, op_labels.size()> commands =
       make_commands(std::make_index_sequence<op_labels.size()>{});
-  ThreadCounter published;                 // accepted by their home shard
-  ThreadCounter delivered;                 // copies put into subscribers' outboxes
-  ThreadCounter dropped_slow_consumer;     // copies discarded with an outbox that was over its limit
-  ThreadCounter bytes_in;                  // as they came over the wire
-  ThreadCounter bytes_out;                 // as they went
-  ThreadGauge outbox_bytes;                // waiting for sockets, each shared frame counted once
+  ThreadCounter published;              // accepted by their home shard
+  ThreadCounter delivered;              // copies put into subscribers' outboxes
+  ThreadCounter dropped_slow_consumer;  // copies discarded with an outbox that was over its limit
+  ThreadCounter bytes_in;               // as they came over the wire
+  ThreadCounter bytes_out;              // as they went
+  ThreadGauge outbox_bytes;             // waiting for sockets, each shared frame counted once
   ThreadHistogram<flush_bounds.size()> flush_bytes{flush_bounds};
   ThreadHistogram<latency_bounds.size()> publish_to_write_s{latency_bounds};
-  ThreadGauge mailbox_depth;               // mails in the batches of the last turn
-  ThreadGauge requests_waiting;            // publishes and subscriptions held back for want of credit
-  ThreadGauge loop_lag_us;                 // how late the last tick was
+  ThreadGauge mailbox_depth;     // mails in the batches of the last turn
+  ThreadGauge requests_waiting;  // publishes and subscriptions held back for want of credit
+  ThreadGauge loop_lag_us;       // how late the last tick was
   ThreadCounter probes_sent;
   std::atomic<std::int64_t> probe_returned_ms{0};  // steady clock, of the last self-probe that came back
 

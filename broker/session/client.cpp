@@ -72,7 +72,8 @@ bool Client::may_subscribe(std::string_view channel, Error& why) const {
   const std::size_t limit = environment_.config.limits.channels_per_connection_max;
   if (subscriptions_.size() >= limit) {
     why = {ErrorCode::limit_exceeded, "channel",
-           "this connection has " + std::to_string(limit) + " subscriptions (limits.channels_per_connection_max); unsubscribe first"};
+           "this connection has " + std::to_string(limit) +
+               " subscriptions (limits.channels_per_connection_max); unsubscribe first"};
     return false;
   }
   return true;
@@ -87,7 +88,8 @@ void Client::subscribe(const command::Subscribe& command, ReplySlot slot) {
   if (command.since || command.last) return unsupported(Op::subscribe, slot, command.channel, "history is");
   if (command.presence) return unsupported(Op::subscribe, slot, command.channel, "presence is");
   if (find_subscription(command.channel) < subscriptions_.size()) {
-    return refuse({ErrorCode::already_subscribed, "channel", "this connection is subscribed already; unsubscribe first"});
+    return refuse(
+        {ErrorCode::already_subscribed, "channel", "this connection is subscribed already; unsubscribe first"});
   }
   Error why;
   if (!may_subscribe(command.channel, why)) return refuse(std::move(why));
@@ -107,7 +109,8 @@ bool Client::on_subscribed(std::uint32_t serial, const Result<command::Position>
   while (at < subscriptions_.size() && subscriptions_[at]->serial != serial) ++at;
   if (at == subscriptions_.size() || !busy_) return false;  // unsubscribed before the answer came
   auto& pending = busy_->subscribes;
-  const auto found = std::find_if(pending.begin(), pending.end(), [&](const auto& one) { return one.serial == serial; });
+  const auto found =
+      std::find_if(pending.begin(), pending.end(), [&](const auto& one) { return one.serial == serial; });
   if (found == pending.end()) return false;
   const ReplySlot slot = std::move(found->slot);
   pending.erase(found);
@@ -135,15 +138,16 @@ void Client::unsubscribe(const command::Unsubscribe& command, const ReplySlot& s
   const std::uint32_t at = find_subscription(command.channel);
   if (at == subscriptions_.size()) {
     fail(slot, Op::unsubscribe, command.channel,
-         can_subscribe() ? Error{ErrorCode::not_subscribed, "channel", "this connection is not subscribed to it"}
-                         : Error{ErrorCode::bad_request, "op", "unsubscribe belongs on the connection that subscribed"});
+         can_subscribe()
+             ? Error{ErrorCode::not_subscribed, "channel", "this connection is not subscribed to it"}
+             : Error{ErrorCode::bad_request, "op", "unsubscribe belongs on the connection that subscribed"});
     return;
   }
   hub::Subscription& subscription = *subscriptions_[at];
   if (busy_ && !subscription.live) {
     auto& pending = busy_->subscribes;
-    const auto found =
-        std::find_if(pending.begin(), pending.end(), [&](const auto& one) { return one.serial == subscription.serial; });
+    const auto found = std::find_if(pending.begin(), pending.end(),
+                                    [&](const auto& one) { return one.serial == subscription.serial; });
     if (found != pending.end()) {
       const ReplySlot subscribe_slot = std::move(found->slot);
       pending.erase(found);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "broker/config/config.hpp"
 #include "broker/hub/shard.hpp"
@@ -17,6 +18,8 @@ struct Environment {
   command::JsonCommandParser& parser;
   // Steady time of the read that is being handled, for the latency histogram.
   std::int64_t received_ns = 0;
+  // For one reply at a time, so that replies take no memory of their own.
+  std::string scratch = {};
 };
 
 }  // namespace crier::session

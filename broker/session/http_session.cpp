@@ -35,8 +35,9 @@ void HttpSession::post(std::string_view body) {
     environment_.metrics.commands.back().add(to_string(refused.error.code));
     request.replies.resize(1);
     request.errors.push_back(refused.error);
-    command::append_json(request.replies[0], command::Reply{command::ErrorReply{refused.id, refused.command, refused.channel,
-                                                                               refused.error, std::nullopt}});
+    command::append_json(
+        request.replies[0],
+        command::Reply{command::ErrorReply{refused.id, refused.command, refused.channel, refused.error, std::nullopt}});
   } else {
     request.array = batch->array;
     request.open = static_cast<std::uint32_t>(batch->commands.size());

@@ -24,8 +24,7 @@ OwnFrame own_frame(std::string_view bytes) {
     head += extra;
   }
   constexpr std::uint8_t compressed_bit = 0x40;  // only publications are ever compressed
-  const bool message =
-      (byte(0) & compressed_bit) != 0 || bytes.substr(head, length).starts_with(R"({"op":"message")");
+  const bool message = (byte(0) & compressed_bit) != 0 || bytes.substr(head, length).starts_with(R"({"op":"message")");
   return {head + length, message};
 }
 

@@ -48,11 +48,11 @@ class Outbox {
   void pop_first();
 
   hub::ChunkPtr first_;
-  std::unique_ptr<More> more_;     // all after the first
-  std::uint32_t sent_ = 0;         // of the first
-  std::uint32_t retained_ = 0;     // so many chunks from the front are counted in bytes_
+  std::unique_ptr<More> more_;  // all after the first
+  std::uint32_t sent_ = 0;      // of the first
+  std::uint32_t retained_ = 0;  // so many chunks from the front are counted in bytes_
   std::uint32_t bytes_ = 0;
-  bool own_open_ = false;          // the last chunk is our own and may be appended to
+  bool own_open_ = false;  // the last chunk is our own and may be appended to
 };
 
 }  // namespace crier::session

@@ -46,9 +46,9 @@ void WebSocketSession::deliver(const hub::ChunkPtr& chunk) {
 }
 
 void WebSocketSession::reply(const ReplySlot& /*slot*/, const command::Reply& reply) {
-  std::string json;
-  command::append_json(json, reply);
-  send_text(json);
+  environment_.scratch.clear();
+  command::append_json(environment_.scratch, reply);
+  send_text(environment_.scratch);
 }
 
 void WebSocketSession::send_text(std::string_view json) {

@@ -17,6 +17,7 @@ constexpr std::string_view time_key = R"(,"time":)";
 constexpr std::size_t integer_bytes_max = 20;
 
 char* put(char* out, std::string_view text) {
+  if (text.empty()) return out;  // its pointer may be null, which memcpy may not see
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }

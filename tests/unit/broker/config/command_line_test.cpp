@@ -1,0 +1,196 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/config/config_loader.hpp"
+#include "broker/config/version.hpp"
+
+namespace crier::config {
+namespace {
+
+CommandLine run(const std::vector<std::string>& words) {
+  std::vector<const char*> argv{"crier"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+// What a refused command line says; "" when it was taken.
+std::string refusal(const std::vector<std::string>& words) {
+  const CommandLine line = run(words);
+  if (line.action == CommandLine::Action::serve) return "";
+  EXPECT_EQ(line.exit_code, 2) << line.output;
+  return line.output;
+}
+
+Config config_of(const std::vector<std::string>& words) {
+  const CommandLine line = run(words);
+  EXPECT_EQ(line.action, CommandLine::Action::serve) << line.output;
+  EXPECT_EQ(line.exit_code, 0);
+  return line.config;
+}
+
+// A file of this test's own, gone with it.
+class File {
+ public:
+  explicit File(const std::string& text)
+      : path_(std::filesystem::path(::testing::TempDir()) /
+              ("crier_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml")) {
+    std::ofstream(path_) << text;
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() { std::filesystem::remove(path_); }
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+constexpr const char* loopback_wanted =
+    "expected a loopback address (127.0.0.1, [::1] or localhost) in protected mode. Whoever reaches another address "
+    "could subscribe and publish; server.protected_mode = false allows that.\n";
+
+TEST(CommandLine, Serves_with_the_defaults_when_nothing_is_given) {
+  EXPECT_EQ(config_of({"serve"}), Config{});
+}
+
+TEST(CommandLine, Brings_every_flag) {
+  Config expected;
+  expected.server.listen = {"127.0.0.1:0", "[::1]:80"};
+  expected.server.admin = "localhost:9";
+  expected.server.threads = 3;
+  expected.server.echo = true;
+  expected.log.level = LogLevel::debug;
+  expected.log.format = LogFormat::json;
+  EXPECT_EQ(config_of({"serve", "--listen", "127.0.0.1:0", "--listen=[::1]:80", "--admin", "localhost:9", "--threads",
+                       "3", "--echo", "--log-level", "debug", "--log-format=json"}),
+            expected);
+}
+
+TEST(CommandLine, Lets_flags_win_over_the_file) {
+  const File file(
+      "[server]\nlisten = ['127.0.0.1:1', '127.0.0.1:2']\nthreads = 7\npaths = ['/p']\n[log]\nlevel = 'error'\n");
+  const Config from_file = config_of({"serve", "--config", file.path()});
+  EXPECT_EQ(from_file.server.listen, (std::vector<std::string>{"127.0.0.1:1", "127.0.0.1:2"}));
+  EXPECT_EQ(from_file.server.threads, 7U);
+
+  const Config both = config_of({"serve", "--threads", "2", "--listen", "127.0.0.1:3", "--config", file.path()});
+  EXPECT_EQ(both.server.listen, std::vector<std::string>{"127.0.0.1:3"});
+  EXPECT_EQ(both.server.threads, 2U);
+  EXPECT_EQ(both.server.paths, std::vector<std::string>{"/p"});
+  EXPECT_EQ(both.log.level, LogLevel::error);
+}
+
+TEST(CommandLine, Judges_protected_mode_by_what_is_in_force) {
+  EXPECT_EQ(refusal({"serve", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:8008"}),
+            std::string("--listen: found \"0.0.0.0:8008\", ") + loopback_wanted);
+  const File open("server.protected_mode = false\nserver.listen = ['0.0.0.0:1']");
+  EXPECT_EQ(refusal({"serve", "--config", open.path(), "--listen", "0.0.0.0:8008"}), "");
+  const File closed("server.listen = ['0.0.0.0:1']");
+  EXPECT_EQ(refusal({"serve", "--config", closed.path()}),
+            closed.path() + ":1:18: server.listen[0]: found \"0.0.0.0:1\", " + loopback_wanted);
+  EXPECT_EQ(refusal({"serve", "--config", closed.path(), "--listen", "127.0.0.1:1"}), "");
+}
+
+TEST(CommandLine, Tells_faults_of_the_file_and_of_flags_together) {
+  const File file("[limits]\nheartbeat = 3\n[server]\nthreads = -1\n");
+  EXPECT_EQ(refusal({"serve", "--log-level", "loud", "--config", file.path(), "--threads", "many", "--admin",
+                     "10.0.0.1:9", "--listen", "nowhere"}),
+            file.path() +
+                ":2:1: limits.heartbeat: found 3, expected a duration from 1s to 1h with its unit, as "
+                "\"500ms\", \"10s\", \"5m\" or \"1h\".\n" +
+                file.path() +
+                ":4:1: server.threads: found -1, expected an integer from 0 to 256. 0 takes one per core.\n"
+                "--listen: found \"nowhere\", expected HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" or "
+                "\"localhost:8008\".\n"
+                "--threads: found \"many\", expected an integer from 0 to 256.\n"
+                "--log-level: found \"loud\", expected \"debug\", \"info\", \"warn\" or \"error\".\n"
+                "--admin: found \"10.0.0.1:9\", expected a loopback address (127.0.0.1, [::1] or localhost). This "
+                "version's administrative listener asks for no key: whoever reaches it could read everything.\n");
+}
+
+TEST(CommandLine, Leaves_rules_between_settings_alone_when_the_file_is_no_toml) {
+  const File file("server.protected_mode = ");
+  const std::string text = refusal({"serve", "--config", file.path(), "--listen", "0.0.0.0:1"});
+  EXPECT_TRUE(text.starts_with(file.path() + ":1:")) << text;
+  EXPECT_EQ(text.find("--listen"), std::string::npos) << text;
+}
+
+TEST(CommandLine, Names_the_path_and_the_reason_when_a_file_cannot_be_read) {
+  EXPECT_EQ(refusal({"serve", "--config", "/no/such/crier.toml"}),
+            "/no/such/crier.toml: cannot read it: No such file or directory.\n");
+  EXPECT_EQ(refusal({"serve", "--config", "/"}), "/: cannot read it: Is a directory.\n");
+}
+
+TEST(CommandLine, Refuses_a_file_without_an_end) {
+  EXPECT_EQ(refusal({"serve", "--config", "/dev/zero"}),
+            "/dev/zero:1:1: not TOML: more than 1MiB is no configuration.\n");
+}
+
+TEST(CommandLine, Refuses_the_echo_path_twice) {
+  const File file("server.paths = ['/message', '/echo']");
+  EXPECT_EQ(refusal({"serve", "--config", file.path()}), "");
+  EXPECT_EQ(refusal({"serve", "--config", file.path(), "--echo"}),
+            file.path() + ":1:29: server.paths[1]: found \"/echo\", expected another path. --echo serves that one.\n");
+}
+
+TEST(CommandLine, Names_the_nearest_option_or_command) {
+  EXPECT_EQ(refusal({"serve", "--lisen", "127.0.0.1:1", "--loglevel=info"}),
+            "--lisen: unknown option, did you mean `--listen`?\n"
+            "--loglevel: unknown option, did you mean `--log-level`?\n");
+  EXPECT_EQ(refusal({"serve", "-x"}), "-x: unknown option, see `crier serve --help`.\n");
+  EXPECT_EQ(refusal({"serve", "now"}), "now: unexpected argument, see `crier serve --help`.\n");
+  EXPECT_EQ(refusal({"sevre"}), "sevre: unexpected argument, did you mean `serve`?\n");
+  EXPECT_EQ(refusal({"--versoin"}), "--versoin: unknown option, did you mean `--version`?\n");
+}
+
+TEST(CommandLine, Says_what_is_wrong_with_an_option) {
+  EXPECT_EQ(refusal({"serve", "--threads"}), "--threads: its value is missing, see `crier serve --help`.\n");
+  EXPECT_EQ(refusal({"serve", "--echo=yes"}), "--echo: takes no value.\n");
+  EXPECT_EQ(refusal({"serve", "--threads", "1", "--threads", "2"}), "--threads: given 2 times, expected once.\n");
+  EXPECT_EQ(refusal({"serve", "--threads", "1.5"}), "--threads: found \"1.5\", expected an integer from 0 to 256.\n");
+  EXPECT_EQ(refusal({"serve", "--threads", "257"}),
+            "--threads: found 257, expected an integer from 0 to 256. More "
+            "threads than cores only take turns.\n");
+  EXPECT_EQ(refusal({"serve", "--log-format", "xml"}), "--log-format: found \"xml\", expected \"text\" or \"json\".\n");
+}
+
+TEST(CommandLine, Prints_its_help_and_fails_when_it_is_not_told_what_to_do) {
+  const std::string help = run({"--help"}).output;
+  EXPECT_EQ(refusal({}), help);
+  EXPECT_EQ(parse_command_line(0, nullptr).output, help);
+}
+
+TEST(CommandLine, Helps_with_every_option_its_default_and_examples) {
+  const CommandLine root = run({"--help"});
+  EXPECT_EQ(root.action, CommandLine::Action::finished);
+  EXPECT_EQ(root.exit_code, 0);
+  EXPECT_NE(root.output.find("crier serve --help"), std::string::npos);
+
+  const CommandLine serve = run({"serve", "--help"});
+  EXPECT_EQ(serve.action, CommandLine::Action::finished);
+  EXPECT_EQ(serve.exit_code, 0);
+  for (const char* text :
+       {"Usage: crier serve [OPTIONS]\n", "--config FILE ", "--listen HOST:PORT ", "(default: 127.0.0.1:8008)",
+        "--admin HOST:PORT ", "(default: 127.0.0.1:9008)", "--threads N ", "--echo ", "--log-level LEVEL ",
+        "--log-format FORMAT ", "--help ", "ws://127.0.0.1:8008/message", "Examples:\n  crier serve\n"}) {
+    EXPECT_NE(serve.output.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(run({"serve", "-h", "--threads", "many"}).output, serve.output);
+}
+
+TEST(CommandLine, Tells_its_version) {
+  const CommandLine line = run({"--version"});
+  EXPECT_EQ(line.action, CommandLine::Action::finished);
+  EXPECT_EQ(line.exit_code, 0);
+  EXPECT_EQ(line.output, version_line() + "\n");
+  EXPECT_TRUE(line.output.starts_with("crier " + std::string(version()) + " (")) << line.output;
+}
+
+}  // namespace
+}  // namespace crier::config

@@ -1,0 +1,144 @@
+// Rules between settings.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/broker/config/support.hpp"
+
+namespace crier::config {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+TEST(ProtectedMode, Refuses_other_addresses_than_loopback_and_names_the_setting_that_lifts_it) {
+  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:1', '0.0.0.0:2',\n '[::1]:3', '[::]:4']"),
+            (Lines{
+                "crier.toml:2:26: server.listen[1]: found \"0.0.0.0:2\", expected a loopback address (127.0.0.1, [::1] "
+                "or localhost) in protected mode. Whoever reaches another address could subscribe and publish; "
+                "server.protected_mode = false allows that.",
+                "crier.toml:3:13: server.listen[3]: found \"[::]:4\", expected a loopback address (127.0.0.1, [::1] or "
+                "localhost) in protected mode. Whoever reaches another address could subscribe and publish; "
+                "server.protected_mode = false allows that.",
+            }));
+  EXPECT_EQ(parsed("[server]\nlisten = ['0.0.0.0:2']\nprotected_mode = false").server.listen, Lines{"0.0.0.0:2"});
+}
+
+TEST(ProtectedMode, Is_not_guessed_when_its_own_value_is_faulty) {
+  EXPECT_EQ(fault("[server]\nlisten = ['0.0.0.0:2']\nprotected_mode = 0"),
+            "crier.toml:3:1: server.protected_mode: found 0, expected true or false.");
+}
+
+TEST(ProtectedMode, Judges_the_good_items_beside_a_faulty_one) {
+  const Lines lines = faults("server.listen = ['x', '0.0.0.0:2']");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(lines[0].starts_with("crier.toml:1:18: server.listen[0]: found \"x\", expected HOST:PORT"));
+  EXPECT_TRUE(lines[1].starts_with("crier.toml:1:23: server.listen[1]: found \"0.0.0.0:2\", expected a loopback"));
+}
+
+TEST(Rules, Keep_the_administrative_listener_on_loopback_whatever_the_mode) {
+  EXPECT_EQ(fault("[server]\nadmin = '0.0.0.0:9'\nprotected_mode = false"),
+            "crier.toml:2:1: server.admin: found \"0.0.0.0:9\", expected a loopback address (127.0.0.1, [::1] or "
+            "localhost). This version's administrative listener asks for no key: whoever reaches it could read "
+            "everything.");
+}
+
+TEST(Rules, Want_every_address_once) {
+  EXPECT_EQ(fault("[server]\nlisten = ['127.0.0.1:1', '[::1]:1', '127.0.0.1:1']"),
+            "crier.toml:2:37: server.listen[2]: found \"127.0.0.1:1\", expected each address once. A second listener "
+            "could not bind to it.");
+  EXPECT_EQ(fault("[server]\nadmin = '127.0.0.1:1'\nlisten = ['127.0.0.1:1']"),
+            "crier.toml:2:1: server.admin: found \"127.0.0.1:1\", expected an address that server.listen does not "
+            "have. One address cannot serve both.");
+  EXPECT_EQ(fault("[server]\nlisten = ['127.0.0.1:9008']"),
+            "crier.toml:2:11: server.admin: found \"127.0.0.1:9008\" (the default), expected an address that "
+            "server.listen does not have. One address cannot serve both.");
+  // Port 0 is another one each time.
+  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:0', '127.0.0.1:0']\nadmin = '127.0.0.1:0'"), Lines{});
+}
+
+TEST(Rules, Want_every_path_once) {
+  EXPECT_EQ(fault("server.paths = ['/a', '/b', '/a']"),
+            "crier.toml:1:29: server.paths[2]: found \"/a\", expected each path once. The second would never be "
+            "looked at.");
+  EXPECT_EQ(faults("server.paths = ['/echo']"), Lines{});
+}
+
+TEST(Rules, Want_a_heartbeat_before_the_idle_timeout) {
+  const std::string tail =
+      ", expected less than limits.idle_timeout (20s). Idle subscribers would be closed before their first ping.";
+  EXPECT_EQ(fault("[limits]\nheartbeat = '20s'\nidle_timeout = '20s'"),
+            "crier.toml:2:1: limits.heartbeat: found 20s" + tail);
+  EXPECT_EQ(fault("[limits]\nidle_timeout = '20s'"),
+            "crier.toml:2:1: limits.heartbeat: found 25s (the default)" + tail);
+  EXPECT_EQ(faults("[limits]\nheartbeat = '19999ms'\nidle_timeout = '20s'"), Lines{});
+  // The default of a faulty value proves nothing.
+  EXPECT_EQ(faults("[limits]\nheartbeat = '30s'\nidle_timeout = 20").size(), 1U);
+}
+
+TEST(Rules, Want_messages_to_fit_into_what_may_come_in) {
+  EXPECT_EQ(fault("[limits]\nincoming_bytes_max = '32KiB'"),
+            "crier.toml:2:1: namespace.default.message_bytes_max: found 64KiB (the default), expected at most "
+            "limits.incoming_bytes_max (32KiB). Messages between the two would end the connection that publishes "
+            "them.");
+  EXPECT_EQ(fault("[limits]\nincoming_bytes_max = '80KiB'\n[namespace.a]\n[namespace.b]\nmessage_bytes_max = '81KiB'"),
+            "crier.toml:5:1: namespace.b.message_bytes_max: found 81KiB, expected at most limits.incoming_bytes_max "
+            "(80KiB). Messages between the two would end the connection that publishes them.");
+  EXPECT_EQ(faults("[limits]\nincoming_bytes_max = '64KiB'"), Lines{});
+}
+
+TEST(Rules, Are_told_once_for_settings_that_namespaces_only_inherit) {
+  EXPECT_EQ(fault("[limits]\nincoming_bytes_max = '32KiB'\n[namespace.a]\n[namespace.z]\n").substr(0, 51),
+            "crier.toml:2:1: namespace.default.message_bytes_max");
+  EXPECT_NE(fault("[limits]\noutbox_bytes_max = '32KiB'\n[namespace.a]\n[namespace.z]\n")
+                .find("at least 65KiB: namespace.default.message_bytes_max (64KiB)"),
+            std::string::npos);
+}
+
+TEST(Rules, Want_the_outbox_to_hold_the_largest_message) {
+  EXPECT_EQ(fault("[limits]\noutbox_bytes_max = '128KiB'\n[namespace.chat]\nmessage_bytes_max = '128KiB'"),
+            "crier.toml:2:1: limits.outbox_bytes_max: found 128KiB, expected at least 129KiB: "
+            "namespace.chat.message_bytes_max (128KiB) and 1KiB around it. A single largest message would disconnect "
+            "every subscriber.");
+  EXPECT_EQ(faults("[limits]\noutbox_bytes_max = '129KiB'\n[namespace.chat]\nmessage_bytes_max = '128KiB'"), Lines{});
+}
+
+TEST(Rules, Want_the_way_to_the_hub_to_hold_the_largest_message) {
+  EXPECT_EQ(fault("[limits]\ninflight_bytes_max = '64KiB'"),
+            "crier.toml:2:1: limits.inflight_bytes_max: found 64KiB, expected at least 65KiB: "
+            "namespace.default.message_bytes_max (64KiB) and 1KiB around it. A publisher of one largest message would "
+            "wait for ever.");
+  EXPECT_EQ(faults("[limits]\ninflight_bytes_max = '65KiB'"), Lines{});
+}
+
+TEST(Rules, Do_not_judge_by_a_size_that_nobody_meant) {
+  EXPECT_EQ(fault("[limits]\nincoming_bytes_max = '32KiB'\n[namespace.default]\nmessage_bytes_max = '1KB'"),
+            "crier.toml:4:1: namespace.default.message_bytes_max: found \"1KB\", expected a size from 1B to 1GiB, as "
+            "\"16KiB\", \"1MiB\", \"1GiB\" or a number of bytes.");
+}
+
+TEST(Rules, Want_all_outboxes_together_to_hold_one) {
+  EXPECT_EQ(fault("[limits]\noutbox_total_bytes_max = '512KiB'"),
+            "crier.toml:2:1: limits.outbox_total_bytes_max: found 512KiB, expected at least limits.outbox_bytes_max "
+            "(1MiB). One slow subscriber could use up what all share.");
+}
+
+TEST(Check, Judges_a_configuration_that_came_from_no_file) {
+  EXPECT_TRUE(check(Config{}).empty());
+  Config config;
+  config.server.listen = {"127.0.0.1:1", "0.0.0.0:8008"};
+  config.server.echo = true;
+  config.server.paths = {"/message", "/echo"};
+  Lines lines;
+  for (const Problem& problem : check(config)) lines.push_back(problem.text());
+  EXPECT_EQ(lines, (Lines{
+                       "configuration: server.listen[1]: found \"0.0.0.0:8008\", expected a loopback address "
+                       "(127.0.0.1, [::1] or localhost) in protected mode. Whoever reaches another address could "
+                       "subscribe and publish; server.protected_mode = false allows that.",
+                       "configuration: server.paths[1]: found \"/echo\", expected another path. --echo serves that "
+                       "one.",
+                   }));
+}
+
+}  // namespace
+}  // namespace crier::config
