@@ -1,14 +1,11 @@
 #include "broker/net/http_transport.hpp"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
 #include <utility>
 
-#include "broker/auth/origin.hpp"
 #include "broker/net/demo/demo_assets.hpp"
 #include "broker/net/websocket_transport.hpp"
 #include "broker/net/worker.hpp"
@@ -23,7 +20,6 @@ namespace {
 
 constexpr std::size_t pipeline_depth_max = 64;
 constexpr std::array<std::string_view, 1> subprotocols = {"crier.v1.json"};
-constexpr std::string_view echo_path = "/echo";
 constexpr std::string_view page_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -33,19 +29,6 @@ constexpr std::string_view how_to_connect =
     "  const socket = new WebSocket('ws://HOST/message?channel=demo')\n"
     "or publish by POST:\n"
     "  curl -d '{\"op\":\"publish\",\"channel\":\"demo\",\"data\":\"hello\"}' http://HOST/message\n";
-
-const Asset* find_asset(std::string_view path) {
-  for (const Asset& asset : demo_assets()) {
-    if (asset.path == path) return &asset;
-  }
-  return nullptr;
-}
-
-std::string_view media_type(std::string_view content_type) {
-  std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  return type;
-}
 
 void add_cors(http::Response& response, const std::string& origin) {
   if (origin.empty()) return;
@@ -60,13 +43,6 @@ std::string with_problem_members(std::string error_json, int status, const std::
   const std::string members = http::problem_response(problem).body;
   error_json.pop_back();
   return error_json + "," + members.substr(1);
-}
-
-// Clients that were refused together should not come back together.
-std::string jittered_retry_after() {
-  unsigned char random = 0;
-  static_cast<void>(RAND_bytes(&random, 1));  // jitter only: a failure costs nothing
-  return std::to_string(1 + random % 10);
 }
 
 }  // namespace
@@ -104,7 +80,7 @@ std::unique_ptr<Transport> HttpTransport::parse(std::string_view input, std::spa
     if (std::holds_alternative<http::NeedMore>(step)) break;
     if (auto* const fault = std::get_if<http::RequestFault>(&step)) {
       if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
-      refuse(problem(fault->status, fault->reason, "bad_request", std::move(fault->detail)));
+      refuse({fault->status, fault->reason, "bad_request", std::move(fault->detail)});
       break;
     }
     if (std::holds_alternative<http::HeadComplete>(step)) {
@@ -121,14 +97,25 @@ std::unique_ptr<Transport> HttpTransport::parse(std::string_view input, std::spa
 }
 
 bool HttpTransport::on_head() {
-  request_id_ = connection_.worker().new_request_id();
+  Worker& worker = connection_.worker();
+  const http::RequestHead& head = parser_.head();
+  request_id_ = worker.new_request_id();
   origin_.clear();
-  if (auto verdict = refuse_head()) {
-    refuse(std::move(*verdict));
+  auto refusal = net::refuse(head, {.server = worker.config().server,
+                                    .origins = worker.origins(),
+                                    .shutting_down = worker.shutting_down(),
+                                    .requests_open = !due_.empty(),
+                                    .chunked = parser_.chunked(),
+                                    .expects_body = parser_.expects_body()});
+  const std::string* const origin = head.find("origin");
+  const bool known_page = !refusal || (refusal->reason != "origin" && refusal->reason != "host");
+  if (origin != nullptr && known_page) origin_ = *origin;
+  if (refusal) {
+    refuse(std::move(*refusal));
     return false;
   }
-  request_deadline_ = connection_.worker().wheel().now() + ticks(connection_.worker().config().limits.body_timeout);
-  const std::string* const expect = parser_.head().find("expect");
+  request_deadline_ = worker.wheel().now() + ticks(worker.config().limits.body_timeout);
+  const std::string* const expect = head.find("expect");
   continue_owed_ = expect != nullptr && http::equals_ignoring_case(*expect, "100-continue") && parser_.expects_body();
   send_due();
   return true;
@@ -147,7 +134,7 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
                                                         connection_.worker().new_session_id(), listener);
     }
     if (!websocket::valid_utf8(parser_.body())) {
-      due_.back().response = problem(400, "", "bad_request", "the body is not UTF-8").response;
+      due_.back().response = problem(400, "bad_request", "the body is not UTF-8");
     } else {
       session_->post(parser_.body());
     }
@@ -162,85 +149,18 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
 
 // --- what is refused by the head alone
 
-std::optional<HttpTransport::Verdict> HttpTransport::refuse_head() {
-  const http::RequestHead& head = parser_.head();
-  const Worker& worker = connection_.worker();
-  const std::string* const host = head.find("host");
-  if (worker.config().server.protected_mode && (host == nullptr || !auth::protected_host_allowed(*host))) {
-    return problem(421, "host", "misdirected",
-                   "in protected mode only loopback names are served: call http://localhost, or configure keys and "
-                   "set server.protected_mode = false");
-  }
-  if (const std::size_t origins = head.count("origin"); origins > 0) {
-    std::string why = "more than one Origin header";
-    const std::string& origin = *head.find("origin");
-    if (origins > 1 || !auth::origin_allowed(origin, host == nullptr ? "" : *host, worker.origins(), why)) {
-      return problem(403, "origin", "forbidden", std::move(why));
-    }
-    origin_ = origin;
-  }
-  if (head.count("authorization") > 0) {
-    return problem(401, "token", "unauthorized", "tokens and keys are not available in this version: send none");
-  }
-  if (worker.shutting_down()) {
-    Verdict verdict = problem(503, "draining", "unavailable", "the broker stops");
-    verdict.response.headers.push_back({"Retry-After", jittered_retry_after()});
-    return verdict;
-  }
-  return refuse_by_place();
+http::Response HttpTransport::problem(int status, std::string_view code, std::string detail) const {
+  return http::problem_response({status, std::string(code), std::move(detail), request_id_});
 }
 
-std::optional<HttpTransport::Verdict> HttpTransport::refuse_by_place() {
-  const http::RequestHead& head = parser_.head();
-  const config::Server& server = connection_.worker().config().server;
-  const bool commands = is_command_path(head.path());
-  const bool echo = server.echo && head.path() == echo_path;
-  const bool page = server.protected_mode && find_asset(head.path()) != nullptr;
-  if (!commands && !echo && !page) {
-    std::string paths;
-    for (const std::string& path : server.paths) paths += " " + path;
-    return problem(404, "path", "not_found", "nothing is here; commands and WebSockets belong at" + paths);
-  }
-  const bool reads = head.method == "GET" || head.method == "HEAD";
-  if (!reads && !(commands && (head.method == "POST" || head.method == "OPTIONS"))) {
-    Verdict verdict = problem(405, "bad_method", "method_not_allowed", "this method is not for this path");
-    verdict.response.headers.push_back({"Allow", commands ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD"});
-    return verdict;
-  }
-  if (head.method == "POST") return refuse_post();
-  if (parser_.expects_body()) return problem(400, "body", "bad_request", "a body belongs to POST only");
-  if (head.method != "GET" || !websocket::wants_websocket(head)) return std::nullopt;
-  if (page) return problem(404, "path", "not_found", "no WebSocket is here");
-  if (!due_.empty()) return problem(400, "bad_upgrade", "bad_request", "an upgrade behind requests without answer");
-  return std::nullopt;
-}
-
-std::optional<HttpTransport::Verdict> HttpTransport::refuse_post() const {
-  const http::RequestHead& head = parser_.head();
-  if (!parser_.chunked() && head.count("content-length") == 0) {
-    return problem(411, "body", "length_required", "send Content-Length or a chunked body");
-  }
-  const std::string* const type = head.find("content-type");
-  if (type == nullptr || http::equals_ignoring_case(media_type(*type), "application/json")) return std::nullopt;
-  // What curl -d sends; from a page it would be a request without preflight, so there it is refused.
-  const bool form = http::equals_ignoring_case(media_type(*type), "application/x-www-form-urlencoded");
-  if (form && head.count("origin") == 0) return std::nullopt;
-  return problem(415, "body", "unsupported_media_type", "send the commands as application/json");
-}
-
-HttpTransport::Verdict HttpTransport::problem(int status, std::string_view reason, std::string_view code,
-                                              std::string detail) const {
-  return {http::problem_response({status, std::string(code), std::move(detail), request_id_}), reason};
-}
-
-void HttpTransport::refuse(Verdict verdict) {
-  connection_.worker().metrics().refused.add(verdict.reason);
-  verdict.response.close = true;
+void HttpTransport::refuse(Refusal refusal) {
+  connection_.worker().metrics().refused.add(refusal.reason);
   refused_ = true;
-  add_cors(verdict.response, origin_);
   Due due = new_due();
   due.close = true;
-  due.response = std::move(verdict.response);
+  due.response = problem(refusal.status, refusal.code, std::move(refusal.detail));
+  for (http::Header& header : refusal.headers) due.response->headers.push_back(std::move(header));
+  add_cors(*due.response, origin_);
   due_.push_back(std::move(due));
   send_due();
 }
@@ -257,20 +177,18 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
                                       .compression = config.compression.enabled});
   if (!checked) {
     const websocket::HandshakeRefusal& refusal = checked.error();
-    Verdict verdict = problem(refusal.status, refusal.reason, "bad_request", refusal.detail);
-    for (http::Header header : refusal.headers()) verdict.response.headers.push_back(std::move(header));
-    refuse(std::move(verdict));
+    refuse({refusal.status, refusal.reason, "bad_request", refusal.detail, refusal.headers()});
     return nullptr;
   }
   std::vector<std::string> channels;
   for (auto& [name, value] : http::parse_query(head.query())) {
     if (name == "token") {
-      refuse(problem(401, "token", "unauthorized", "tokens are not available in this version: send none"));
+      refuse({401, "token", "unauthorized", "tokens are not available in this version: send none"});
       return nullptr;
     }
     if (name != "channel" || echo) continue;
     if (std::string fault = command::check_channel_name(value); !fault.empty()) {
-      refuse(problem(400, "bad_channel", "bad_request", "channel in the URL: " + fault));
+      refuse({400, "bad_channel", "bad_request", "channel in the URL: " + fault});
       return nullptr;
     }
     channels.push_back(std::move(value));
@@ -295,7 +213,8 @@ http::Response HttpTransport::answer_get() const {
     }
     return response;
   }
-  if (const Asset* const asset = is_command_path(head.path()) ? nullptr : find_asset(head.path())) {
+  if (const Asset* const asset =
+          is_command_path(connection_.worker().config().server, head.path()) ? nullptr : find_asset(head.path())) {
     response.content_type = asset->content_type;
     response.body = asset->bytes;
     response.headers = {{"Content-Security-Policy", std::string(page_policy)},
@@ -306,8 +225,7 @@ http::Response HttpTransport::answer_get() const {
   }
   if (const std::string* accept = head.find("accept");
       accept != nullptr && media_type(*accept) == "text/event-stream") {
-    return problem(503, "", "unavailable", "server-sent events are not available in this version: use a WebSocket")
-        .response;
+    return problem(503, "unavailable", "server-sent events are not available in this version: use a WebSocket");
   }
   response.status = 426;
   response.content_type = "text/plain; charset=utf-8";
@@ -328,6 +246,9 @@ HttpTransport::Due HttpTransport::new_due() const {
 void HttpTransport::enqueue(http::Response response) {
   Due due = new_due();
   due.close = due.close || response.status >= 400;
+  const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
+                                  [](const http::Header& header) { return header.name == "X-Request-Id"; });
+  if (!has_id) response.headers.push_back({"X-Request-Id", request_id_});
   add_cors(response, origin_);
   due.response = std::move(response);
   due_.push_back(std::move(due));
@@ -389,11 +310,6 @@ void HttpTransport::send(std::string_view text) {
   connection_.want_flush();
 }
 
-bool HttpTransport::is_command_path(std::string_view path) const {
-  const auto& paths = connection_.worker().config().server.paths;
-  return std::find(paths.begin(), paths.end(), path) != paths.end();
-}
-
 // --- time and ends
 
 void HttpTransport::arm_deadline() {
@@ -408,8 +324,8 @@ void HttpTransport::on_deadline(runtime::Tick now) {
   if (!due_.empty()) return connection_.set_deadline(now + ticks(connection_.worker().config().limits.idle_timeout));
   if (!parser_.in_progress()) return connection_.close();
   if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
-  refuse(problem(408, "timeout", "timeout",
-                 "the request did not arrive in time (limits.handshake_timeout, limits.body_timeout)"));
+  refuse({408, "timeout", "timeout",
+          "the request did not arrive in time (limits.handshake_timeout, limits.body_timeout)"});
 }
 
 void HttpTransport::on_peer_finished() {

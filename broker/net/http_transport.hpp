@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/net/admission.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/transport.hpp"
 #include "broker/session/http_session.hpp"
@@ -41,29 +42,19 @@ class HttpTransport final : public Transport, private session::HttpSession::List
     bool head_only = false;
   };
 
-  // What a request is, decided by its head alone. `reason` is a label for metrics; "" is no refusal.
-  struct Verdict {
-    http::Response response;
-    std::string_view reason;
-  };
-
   [[nodiscard]] std::unique_ptr<Transport> parse(std::string_view input, std::span<char>& bytes);
   [[nodiscard]] bool on_head();  // false: it was refused, and the connection finishes
   [[nodiscard]] std::unique_ptr<Transport> on_request();
-  [[nodiscard]] std::optional<Verdict> refuse_head();
-  [[nodiscard]] std::optional<Verdict> refuse_by_place();
-  [[nodiscard]] std::optional<Verdict> refuse_post() const;
-  [[nodiscard]] Verdict problem(int status, std::string_view reason, std::string_view code, std::string detail) const;
+  [[nodiscard]] http::Response problem(int status, std::string_view code, std::string detail) const;
   [[nodiscard]] std::unique_ptr<Transport> upgrade();
   [[nodiscard]] http::Response answer_get() const;
   void on_outcome(session::PostOutcome outcome) override;
-  void refuse(Verdict verdict);
+  void refuse(Refusal refusal);
   void enqueue(http::Response response);
   [[nodiscard]] Due new_due() const;
   void send_due();
   void send(std::string_view text);
   void arm_deadline();
-  [[nodiscard]] bool is_command_path(std::string_view path) const;
 
   Connection& connection_;
   http::RequestParser parser_;

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "broker/net/admission.hpp"
 #include "protocol/http/response_writer.hpp"
 
 namespace crier::net {
@@ -140,7 +141,7 @@ void Listener::turn_away(int descriptor) {
   workers_.front()->count_turned_away();
   http::Response response =
       http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
-  response.headers.push_back({"Retry-After", std::to_string(1 + descriptor % 10)});
+  response.headers.push_back({"Retry-After", jittered_retry_after()});
   response.close = true;
   const std::string text = http::write_response(response);
   static_cast<void>(::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL));  // best effort by design

@@ -30,8 +30,8 @@ inline constexpr std::size_t channel_name_bytes_max = 255;
 
 // A place in a channel's order: `epoch:offset` on the wire, opaque to clients.
 struct Position {
-  std::string epoch;          // [0-9A-Za-z]{1,16}
-  std::uint64_t offset = 0;   // grows strictly within a channel and epoch; not dense
+  std::string epoch;         // [0-9A-Za-z]{1,16}
+  std::uint64_t offset = 0;  // grows strictly within a channel and epoch; not dense
 
   // Errors: bad_request without a field, which is the caller's to name. Leading zeros are read, not kept.
   [[nodiscard]] static Result<Position> parse(std::string_view text);

@@ -19,7 +19,16 @@ namespace crier::command {
 using CommandId = std::variant<std::monostate, std::int64_t, std::string>;
 
 enum class Op : std::uint8_t {
-  auth, subscribe, unsubscribe, publish, history, presence, channels, disconnect, kick, ping,
+  auth,
+  subscribe,
+  unsubscribe,
+  publish,
+  history,
+  presence,
+  channels,
+  disconnect,
+  kick,
+  ping,
 };
 inline constexpr std::size_t op_count = 10;
 [[nodiscard]] constexpr std::string_view to_string(Op op) {
@@ -54,14 +63,14 @@ struct Unsubscribe {
 // JSON text as it came, or the bytes behind `"encoding":"base64"` / a CBOR byte string, still encoded.
 enum class Encoding : std::uint8_t { json, base64 };
 struct Publish {
-  std::string_view channel;                  // exactly one of the two is given
+  std::string_view channel;  // exactly one of the two is given
   std::span<const std::string_view> channels;
-  bool broadcast = false;                    // `channels` was given
-  std::string_view data;                     // one valid JSON value, byte for byte as it came, no white space around
-  Encoding encoding = Encoding::json;        // base64: `data` is a JSON string of valid base64
-  std::optional<std::string_view> key;       // idempotency
+  bool broadcast = false;               // `channels` was given
+  std::string_view data;                // one valid JSON value, byte for byte as it came, no white space around
+  Encoding encoding = Encoding::json;   // base64: `data` is a JSON string of valid base64
+  std::optional<std::string_view> key;  // idempotency
   bool echo = true;
-  std::optional<std::string_view> exclude;   // a session id
+  std::optional<std::string_view> exclude;  // a session id
   std::optional<std::string_view> conflate;
   std::optional<std::uint64_t> ttl_s;
 };
@@ -108,11 +117,11 @@ inline constexpr std::size_t id_bytes_max = 64;
 
 // Why a message was refused as a whole: none of its commands ran.
 struct CommandError {
-  Error error;                      // code bad_request or limit_exceeded; field; a detail that names the byte or field
-  std::optional<std::size_t> index; // of the offending command, when the message is an array
-  CommandId id;                     // of the offending command, where it could be read
-  std::string command;              // its op, where it could be read
-  std::string channel;              // its channel, where it could be read
+  Error error;                       // code bad_request or limit_exceeded; field; a detail that names the byte or field
+  std::optional<std::size_t> index;  // of the offending command, when the message is an array
+  CommandId id;                      // of the offending command, where it could be read
+  std::string command;               // its op, where it could be read
+  std::string channel;               // its channel, where it could be read
 };
 
 // What one message holds: the commands in order, and whether they stood in an array.

@@ -55,15 +55,16 @@ void append_json(std::string& out, const Push& push);
 // channel, pattern and epoch: valid ones hold nothing that JSON escapes.
 struct MessagePush {
   std::string_view channel;
-  std::string_view pattern;        // "" for none
+  std::string_view pattern;  // "" for none
   std::string_view data_json;
   Encoding encoding = Encoding::json;
-  std::string_view epoch;          // "" when the channel keeps no history: no position
+  std::string_view epoch;  // "" when the channel keeps no history: no position
   std::uint64_t offset = 0;
   std::int64_t time_ms = 0;
 };
 void append_json(std::string& out, const MessagePush& push);
-// An upper bound of what append_json(MessagePush) writes, at most 64 bytes above it, so that a buffer can be sized once.
+// An upper bound of what append_json(MessagePush) writes, at most 64 bytes above it, so that a buffer can be sized
+// once.
 [[nodiscard]] std::size_t json_bytes_max(const MessagePush& push);
 
 // A JSON string with its quotes. `text` must be UTF-8; what is not becomes U+FFFD.

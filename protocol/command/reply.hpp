@@ -27,25 +27,39 @@ struct StoredMessage {
   std::int64_t time_ms = 0;
 };
 
-struct Authenticated { CommandId id; std::optional<std::string> user; std::optional<std::int64_t> expires_in_s; };
+struct Authenticated {
+  CommandId id;
+  std::optional<std::string> user;
+  std::optional<std::int64_t> expires_in_s;
+};
 struct Subscribed {
   CommandId id;
   std::string channel;
   std::optional<Position> position;
-  std::optional<bool> recovered;            // only when `since` was given
+  std::optional<bool> recovered;  // only when `since` was given
   std::optional<std::uint64_t> replayed;
   std::optional<std::vector<Member>> members;
-  bool more = false;                        // `members` was cut at the reply's limit
+  bool more = false;  // `members` was cut at the reply's limit
   std::string cursor;
 };
-struct Unsubscribed { CommandId id; std::string channel; };
-struct Published { CommandId id; std::string channel; std::optional<Position> position; };
+struct Unsubscribed {
+  CommandId id;
+  std::string channel;
+};
+struct Published {
+  CommandId id;
+  std::string channel;
+  std::optional<Position> position;
+};
 struct PublishResult {  // one channel of a broadcast: a position, or an error
   std::string channel;
   std::optional<Position> position;
   std::optional<Error> error;
 };
-struct BroadcastPublished { CommandId id; std::vector<PublishResult> results; };
+struct BroadcastPublished {
+  CommandId id;
+  std::vector<PublishResult> results;
+};
 struct HistoryReply {
   CommandId id;
   std::string channel;
@@ -63,15 +77,26 @@ struct PresenceReply {
   std::string cursor;
 };
 struct ChannelsReply {
-  struct Entry { std::string channel; std::uint64_t subscribers = 0; };
+  struct Entry {
+    std::string channel;
+    std::uint64_t subscribers = 0;
+  };
   CommandId id;
   std::vector<Entry> channels;
   bool more = false;
   std::string cursor;
 };
-struct Disconnected { CommandId id; std::uint64_t count = 0; };
-struct Kicked { CommandId id; std::uint64_t count = 0; };
-struct PongReply { CommandId id; };
+struct Disconnected {
+  CommandId id;
+  std::uint64_t count = 0;
+};
+struct Kicked {
+  CommandId id;
+  std::uint64_t count = 0;
+};
+struct PongReply {
+  CommandId id;
+};
 // A command that failed. `command` and `channel` are "" where unknown.
 struct ErrorReply {
   CommandId id;
@@ -90,16 +115,39 @@ struct Welcome {
   std::int64_t heartbeat_s = 25;
   std::optional<std::string> user;
   std::optional<std::int64_t> expires_in_s;
-  struct Limit { std::string_view name; std::uint64_t value; };
+  struct Limit {
+    std::string_view name;
+    std::uint64_t value;
+  };
   std::vector<Limit> limits;
 };
 // `message` has its own writer (the hot path): see append_message.
-struct Join { std::string channel; Member member; };
-struct Leave { std::string channel; Member member; };
-struct PresenceCount { std::string channel; std::uint64_t count = 0; };  // instead of single joins, above the limit
-struct Gap { std::string channel; std::optional<std::uint64_t> lost; bool conflated = false; std::optional<Position> position; };
-struct UnsubscribedPush { std::string channel; std::string code; std::string reason; };
-struct Drain { std::int64_t reconnect_in_ms = 0; };
+struct Join {
+  std::string channel;
+  Member member;
+};
+struct Leave {
+  std::string channel;
+  Member member;
+};
+struct PresenceCount {
+  std::string channel;
+  std::uint64_t count = 0;
+};  // instead of single joins, above the limit
+struct Gap {
+  std::string channel;
+  std::optional<std::uint64_t> lost;
+  bool conflated = false;
+  std::optional<Position> position;
+};
+struct UnsubscribedPush {
+  std::string channel;
+  std::string code;
+  std::string reason;
+};
+struct Drain {
+  std::int64_t reconnect_in_ms = 0;
+};
 
 using Push = std::variant<Welcome, Join, Leave, PresenceCount, Gap, UnsubscribedPush, Drain>;
 

@@ -17,4 +17,12 @@ struct Asset {
 // base-uri 'none'; form-action 'none'; frame-ancestors 'none'. Any thread.
 [[nodiscard]] std::span<const Asset> demo_assets() noexcept;
 
+// The one at that path, or nullptr.
+[[nodiscard]] inline const Asset* find_asset(std::string_view path) noexcept {
+  for (const Asset& asset : demo_assets()) {
+    if (asset.path == path) return &asset;
+  }
+  return nullptr;
+}
+
 }  // namespace crier::net

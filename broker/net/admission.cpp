@@ -1,0 +1,110 @@
+#include "broker/net/admission.hpp"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/auth/origin.hpp"
+#include "broker/net/demo/demo_assets.hpp"
+#include "protocol/websocket/handshake.hpp"
+
+namespace crier::net {
+
+namespace {
+
+using Decision = std::optional<Refusal>;
+
+Decision refuse_host(const http::RequestHead& head, const AdmissionContext& context) {
+  const std::string* const host = head.find("host");
+  if (!context.server.protected_mode || (host != nullptr && auth::protected_host_allowed(*host))) return std::nullopt;
+  return Refusal{421, "host", "misdirected",
+                 "in protected mode only loopback names are served: call http://localhost, or put something in front "
+                 "that decides who gets through and set server.protected_mode = false"};
+}
+
+Decision refuse_origin(const http::RequestHead& head, const AdmissionContext& context) {
+  const std::size_t origins = head.count("origin");
+  if (origins == 0) return std::nullopt;  // no browser's request
+  const std::string* const host = head.find("host");
+  std::string why = "more than one Origin header";
+  if (origins == 1 && auth::origin_allowed(*head.find("origin"), host == nullptr ? "" : *host, context.origins, why)) {
+    return std::nullopt;
+  }
+  return Refusal{403, "origin", "forbidden", std::move(why)};
+}
+
+Decision refuse_state(const http::RequestHead& head, const AdmissionContext& context) {
+  // A token that cannot be checked must never make its bearer anonymous.
+  if (head.count("authorization") > 0) {
+    return Refusal{401, "token", "unauthorized", "tokens and keys are not available in this version: send none"};
+  }
+  if (!context.shutting_down) return std::nullopt;
+  return Refusal{503, "draining", "unavailable", "the broker stops", {{"Retry-After", jittered_retry_after()}}};
+}
+
+Decision refuse_post(const http::RequestHead& head, const AdmissionContext& context) {
+  if (!context.chunked && head.count("content-length") == 0) {
+    return Refusal{411, "body", "length_required", "send Content-Length or a chunked body"};
+  }
+  const std::string* const type = head.find("content-type");
+  if (type == nullptr || http::equals_ignoring_case(media_type(*type), "application/json")) return std::nullopt;
+  // What curl -d sends; from a page it would be a request without preflight, so there it is refused.
+  const bool form = http::equals_ignoring_case(media_type(*type), "application/x-www-form-urlencoded");
+  if (form && head.count("origin") == 0) return std::nullopt;
+  return Refusal{415, "body", "unsupported_media_type", "send the commands as application/json"};
+}
+
+Decision refuse_place(const http::RequestHead& head, const AdmissionContext& context) {
+  const bool commands = is_command_path(context.server, head.path());
+  const bool echo = context.server.echo && head.path() == echo_path;
+  const bool page = context.server.protected_mode && find_asset(head.path()) != nullptr;
+  if (!commands && !echo && !page) {
+    std::string paths;
+    for (const std::string& path : context.server.paths) paths += " " + path;
+    return Refusal{404, "path", "not_found", "nothing is here; commands and WebSockets belong at" + paths};
+  }
+  const bool reads = head.method == "GET" || head.method == "HEAD";
+  if (!reads && !(commands && (head.method == "POST" || head.method == "OPTIONS"))) {
+    return Refusal{405,
+                   "bad_method",
+                   "method_not_allowed",
+                   "this method is not for this path",
+                   {{"Allow", commands ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD"}}};
+  }
+  if (head.method == "POST") return refuse_post(head, context);
+  if (context.expects_body) return Refusal{400, "body", "bad_request", "a body belongs to POST only"};
+  if (head.method != "GET" || !websocket::wants_websocket(head)) return std::nullopt;
+  if (page) return Refusal{404, "path", "not_found", "no WebSocket is here"};
+  if (context.requests_open) {
+    return Refusal{400, "bad_upgrade", "bad_request", "an upgrade behind requests that have no answer yet"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Refusal> refuse(const http::RequestHead& head, const AdmissionContext& context) {
+  for (const auto rule : {refuse_host, refuse_origin, refuse_state, refuse_place}) {
+    if (Decision refusal = rule(head, context)) return refusal;
+  }
+  return std::nullopt;
+}
+
+bool is_command_path(const config::Server& server, std::string_view path) {
+  return std::find(server.paths.begin(), server.paths.end(), path) != server.paths.end();
+}
+
+std::string_view media_type(std::string_view value) {
+  std::string_view type = value.substr(0, value.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  return type;
+}
+
+std::string jittered_retry_after() {
+  unsigned char random = 0;
+  static_cast<void>(RAND_bytes(&random, 1));  // jitter only: a failure costs nothing
+  return std::to_string(1 + random % 10);
+}
+
+}  // namespace crier::net

@@ -1,0 +1,46 @@
+// Which requests are let in, by their head alone: host, origin, place, method and kind of body.
+// Pure: no socket, no clock.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/config/config.hpp"
+#include "protocol/http/request.hpp"
+
+namespace crier::net {
+
+inline constexpr std::string_view echo_path = "/echo";
+
+struct Refusal {
+  int status = 400;
+  std::string_view reason;  // a label for metrics, of runtime::refusal_labels
+  std::string_view code;    // a word for programs, in the problem body
+  std::string detail;       // a sentence for people
+  std::vector<http::Header> headers = {};
+};
+
+// What a decision depends on beside the head.
+struct AdmissionContext {
+  const config::Server& server;
+  std::span<const std::string> origins;  // the rules in force
+  bool shutting_down = false;
+  bool requests_open = false;  // earlier ones of this connection wait for their answers
+  bool chunked = false;        // the body of this one
+  bool expects_body = false;
+};
+
+[[nodiscard]] std::optional<Refusal> refuse(const http::RequestHead& head, const AdmissionContext& context);
+
+[[nodiscard]] bool is_command_path(const config::Server& server, std::string_view path);
+
+// Before the ';' of a Content-Type or the like, without white space.
+[[nodiscard]] std::string_view media_type(std::string_view value);
+
+// For Retry-After: clients that were refused together should not come back together.
+[[nodiscard]] std::string jittered_retry_after();
+
+}  // namespace crier::net
