@@ -63,6 +63,9 @@ Server::Server(config::Config config) : config_(std::move(config)) {
   unsigned threads = config_.server.threads;
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   const std::string epoch = new_epoch();
+  std::uint64_t seed = 0;
+  CRIER_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1);
+  hub::seed_channel_hash(seed);
   for (unsigned i = 0; i < threads; ++i) {
     workers_.push_back(std::make_unique<net::Worker>(config_, workers_, static_cast<hub::ShardId>(i),
                                                      static_cast<hub::ShardId>(threads), epoch));

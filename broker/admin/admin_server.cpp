@@ -25,6 +25,8 @@ constexpr std::size_t connections_max = 64;
 constexpr std::chrono::seconds request_time_max{10};  // also for a scrape that does not read its answer
 constexpr std::chrono::seconds idle_time_max{60};
 
+constexpr std::chrono::milliseconds pause_after_error{100};
+
 http::Response text(int status, std::string body) {
   http::Response response;
   response.status = status;
@@ -45,8 +47,8 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
         parser_({.body_bytes_max = 4096}) {}
 
   void read() {
-    limit_time(parser_.in_progress() ? std::chrono::duration_cast<std::chrono::seconds>(request_time_max)
-                                     : idle_time_max);
+    // From a request's first byte on: reading more of it gives no more time.
+    if (!parser_.in_progress()) limit_time(idle_time_max);
     socket_.async_read_some(asio::buffer(buffer_),
                             [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
                               if (error) return self->close();
@@ -62,6 +64,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
 
  private:
   void take(std::string_view input) {
+    if (!parser_.in_progress()) limit_time(request_time_max);
     input_.append(input);
     next_request();
   }
@@ -114,8 +117,8 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
 
 AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acceptor, std::vector<std::string> hosts,
                          std::vector<const runtime::ThreadMetrics*> threads)
-    : context_(context),
-      acceptor_(std::move(acceptor)),
+    : acceptor_(std::move(acceptor)),
+      pause_(context),
       hosts_(std::move(hosts)),
       readiness_(threads),
       broker_metrics_(std::move(threads)),
@@ -134,28 +137,22 @@ void AdminServer::start() {
   accept();
 }
 
-void AdminServer::stop() {
-  asio::error_code ignored;  // closing is all that is left to do
-  acceptor_.close(ignored);
-  for (const auto& weak : exchanges_) {
-    if (const auto exchange = weak.lock()) exchange->close();
-  }
-}
-
 std::string AdminServer::address() const {
   return net::text_of(acceptor_.local_endpoint());
 }
 
 void AdminServer::accept() {
   acceptor_.async_accept([this](const asio::error_code& error, asio::ip::tcp::socket socket) {
-    if (!acceptor_.is_open()) return;
     exchanges_.remove_if([](const auto& weak) { return weak.expired(); });
     if (!error && exchanges_.size() < connections_max) {
       const auto exchange = std::make_shared<Exchange>(*this, std::move(socket));
       exchanges_.push_back(exchange);
       exchange->read();
     }
-    accept();
+    if (!error) return accept();
+    // No descriptors, most likely: asking again at once would only spin.
+    pause_.expires_after(pause_after_error);
+    pause_.async_wait([this](const asio::error_code&) { accept(); });
   });
 }
 
@@ -197,7 +194,7 @@ http::Response AdminServer::answer_place(const http::RequestHead& head) const {
   }
   if (head.path() == "/healthz") return text(200, "ok\n");
   if (head.path() == "/readyz") {
-    const std::string why = readiness_.not_ready_because(net::now().steady_ns / 1'000'000);
+    const std::string why = readiness_.not_ready_because(net::steady_ns() / 1'000'000);
     return why.empty() ? text(200, "ready\n") : text(503, "not ready: " + why + "\n");
   }
   return text(404, "/metrics /healthz /readyz\n");

@@ -6,6 +6,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <list>
 #include <memory>
 #include <string>
@@ -24,7 +25,6 @@ class AdminServer {
               std::vector<const runtime::ThreadMetrics*> threads);
   ~AdminServer();
   void start();
-  void stop();
   [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
   [[nodiscard]] std::string address() const;
   // The answer to a request; public for the tests.
@@ -36,8 +36,8 @@ class AdminServer {
   [[nodiscard]] http::Response answer_place(const http::RequestHead& head) const;
   [[nodiscard]] std::string metrics_text() const;
 
-  asio::io_context& context_;
   asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
   std::vector<std::string> hosts_;
   Readiness readiness_;
   MetricsCollector broker_metrics_;

@@ -14,6 +14,9 @@ namespace crier::hub {
 
 class ChunkPool;
 
+// What a chunk costs beside its bytes: itself, the allocator's share, the reference in an outbox.
+inline constexpr std::size_t chunk_overhead = 128;
+
 // Whole frames, one after another. Grows until it is sealed; whoever sends it has sealed it.
 class Chunk {
  public:
@@ -45,7 +48,7 @@ class ChunkPtr {
   [[nodiscard]] Chunk* operator->() const noexcept { return chunk_; }
   // To be called once the turn is over and a socket did not take everything: the chunk counts from now
   // on as waiting, once however many outboxes hold it.
-  inline void retain() noexcept;
+  inline void retain();
 
  private:
   friend class ChunkPool;
@@ -82,7 +85,7 @@ class ChunkPool {
 
   void give_back(Chunk* chunk) {
     --alive_;
-    if (chunk->retained_) retained_bytes_ -= chunk->bytes.size();
+    if (chunk->retained_) retained_bytes_ -= chunk->bytes.capacity() + chunk_overhead;
     const std::size_t capacity = chunk->bytes.capacity();
     if (free_.size() >= free_chunks_max || free_bytes_ + capacity > free_bytes_max) {
       delete chunk;
@@ -104,10 +107,13 @@ inline ChunkPtr::~ChunkPtr() {
   if (chunk_ != nullptr && --chunk_->references_ == 0) chunk_->pool_->give_back(chunk_);
 }
 
-inline void ChunkPtr::retain() noexcept {
+inline void ChunkPtr::retain() {
   if (chunk_->retained_) return;
+  // A recycled chunk may have room for far more than it holds: a reader that waits for little must not
+  // keep much.
+  if (chunk_->bytes.capacity() > 2 * chunk_->bytes.size() + chunk_overhead) chunk_->bytes.shrink_to_fit();
   chunk_->retained_ = true;
-  chunk_->pool_->retained_bytes_ += chunk_->bytes.size();
+  chunk_->pool_->retained_bytes_ += chunk_->bytes.capacity() + chunk_overhead;
 }
 
 }  // namespace crier::hub

@@ -29,6 +29,9 @@ struct ReplyTag {
   command::CommandId id;
 };
 
+// What a subscription on its way counts against its session's limit: more than it costs.
+inline constexpr std::size_t subscribe_request_bytes = 512;
+
 struct SubscribeRequest {
   SessionRef session;
   std::uint32_t serial = 0;  // of the subscription; with `session` it makes a stale answer recognisable

@@ -1,8 +1,8 @@
 #include "broker/hub/message.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <new>
 #include <string>
@@ -31,8 +31,33 @@ bool SessionId::parse(std::string_view text, SessionId& id) {
   return high.ec == std::errc{} && high.ptr == middle && low.ec == std::errc{} && low.ptr == end;
 }
 
+namespace {
+
+std::uint64_t hash_seed = 0x9E3779B97F4A7C15;  // set once, before any thread runs
+
+// Both halves of the 128-bit product: every bit of either factor reaches every bit of the result.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+}  // namespace
+
+void seed_channel_hash(std::uint64_t seed) noexcept {
+  hash_seed = seed;
+}
+
 std::size_t hash_of(std::string_view channel) noexcept {
-  return std::hash<std::string_view>{}(channel);
+  std::uint64_t hash = fold(hash_seed ^ channel.size(), 0xA0761D6478BD642F);
+  while (!channel.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t bytes = std::min(channel.size(), sizeof(word));
+    std::memcpy(&word, channel.data(), bytes);
+    hash = fold(hash ^ word, 0xE7037ED1A0B428DB ^ hash_seed);
+    channel.remove_prefix(bytes);
+  }
+  return hash;
 }
 
 void MessageDelete::operator()(Message* message) const noexcept {

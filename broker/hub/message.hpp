@@ -35,7 +35,10 @@ struct SessionId {
 // delivered like any other and counted as nothing.
 inline constexpr std::string_view internal_channel_prefix = " probe ";
 
+// Where a channel lives and how it is found. Seeded, so that nobody can choose names that collide.
 [[nodiscard]] std::size_t hash_of(std::string_view channel) noexcept;
+// Once, before any shard exists.
+void seed_channel_hash(std::uint64_t seed) noexcept;
 
 class Message {
  public:

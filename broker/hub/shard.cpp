@@ -185,6 +185,7 @@ void Shard::take_delivery(ShardId from, Delivery& delivery) {
 // knows whether home counted it at all.
 void Shard::take_subscribe_answer(SubscribeAnswer& answer) {
   Subscriber* const session = find(answer.session);
+  if (session != nullptr) session->on_credit(subscribe_request_bytes);
   if (session != nullptr && session->on_subscribed(answer.serial, answer.start)) return;
   if (!answer.start) return;
   outgoing(home_of(answer.channel_hash))
@@ -237,7 +238,7 @@ void Shard::run_turn(Now now) {
   std::unique_ptr<Batch>& own = outgoing_[settings_.self];
   while (take_requests(now.wall_ms) || (own && !own->empty())) {
     if (!own) continue;
-    std::unique_ptr<Batch> batch = std::move(own);
+    std::unique_ptr<Batch> batch = std::exchange(own, nullptr);
     held_credit_[settings_.self] = 0;
     take_batch(*batch);
     recycle(std::move(batch));

@@ -83,6 +83,8 @@ class Shard final : private DeliveryLanes {
   void receive(std::unique_ptr<Batch> batches);
   // Handles all there is, posts what others are to get, and seals this turn's chunks.
   void run_turn(Now now);
+  // Has something come up since the turn that another turn would handle?
+  [[nodiscard]] bool has_work() const noexcept { return turn_wanted_; }
   // This turn's chunks have been offered to their sockets: their latencies count.
   void note_written(std::int64_t steady_ns);
 

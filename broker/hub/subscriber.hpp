@@ -40,6 +40,7 @@ class Subscriber {
   virtual void deliver(const ChunkPtr& chunk) = 0;
   // Answers to what the session asked of the shard. These may call back into the shard.
   // False when no subscription of that serial is waiting any more.
+  // The request's bytes (subscribe_request_bytes) come back as credit in any case.
   [[nodiscard]] virtual bool on_subscribed(std::uint32_t serial, const Result<command::Position>& start) = 0;
   virtual void on_published(ReplyTag& tag, const Message& message) = 0;
   virtual void on_credit(std::size_t bytes) = 0;

@@ -71,7 +71,7 @@ void Connection::start(std::unique_ptr<Transport> transport) {
 // --- reading
 
 void Connection::wait_readable() {
-  if (reading_ || (pauses_ > 0 && !finishing_) || closed_) return;
+  if (reading_ || peer_finished_ || (pauses_ > 0 && !finishing_) || closed_) return;
   reading_ = true;
   ++operations_;
   socket_.async_wait(Socket::wait_read, ReadReady(*this));
@@ -85,15 +85,16 @@ void Connection::on_readable() {
     worker_.metrics().bytes_in.add(static_cast<std::uint64_t>(got));
     last_heard_ = worker_.wheel().now();
     if (!finishing_) {
-      worker_.environment().received_ns = now().steady_ns;
+      worker_.environment().received_ns = steady_ns();
       feed({scratch.data(), static_cast<std::size_t>(got)});
     }
-    if (!closed_) wait_readable();
-    return;
+    return wait_readable();
   }
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return wait_readable();
-  if (got < 0 || finishing_) return close();
-  transport_->on_peer_finished();
+  if (got < 0) return close();
+  peer_finished_ = true;
+  if (!finishing_) return transport_->on_peer_finished();
+  if (outbox_.empty()) close();  // otherwise what is queued may still reach a peer that only sends no more
 }
 
 void Connection::feed(std::span<char> bytes) {
@@ -101,6 +102,19 @@ void Connection::feed(std::span<char> bytes) {
     transport_ = std::move(carried_on);
     if (closed_ || finishing_) return;
   }
+  if (bytes.empty() || closed_ || finishing_) return;
+  CRIER_ASSERT(reading_paused());
+  rest_ = std::make_unique<std::string>(bytes.data(), bytes.size());
+}
+
+// What was read before a pause comes first. At the end of a turn, when no session is on the stack.
+void Connection::feed_rest() {
+  while (rest_ && !reading_paused() && !closed_ && !finishing_) {
+    const std::unique_ptr<std::string> rest = std::move(rest_);
+    worker_.environment().received_ns = steady_ns();
+    feed(*rest);
+  }
+  wait_readable();
 }
 
 void Connection::pause_reading() {
@@ -113,7 +127,8 @@ void Connection::resume_reading() {
   last_heard_ = worker_.wheel().now();  // the idle clock stood still
   if (closed_ || finishing_) return;
   transport_->on_resumed();
-  wait_readable();
+  resumed_ = true;
+  want_flush();
 }
 
 // --- writing
@@ -150,26 +165,36 @@ void Connection::flush() {
     worker_.metrics().bytes_out.add(static_cast<std::uint64_t>(sent));
     worker_.metrics().flush_bytes.observe(static_cast<double>(sent));
     outbox_.consume(static_cast<std::size_t>(sent));
+    if (finishing_ && finish_again_ > 0) worker_.wheel().schedule(*this, worker_.wheel().now() + finish_again_);
     if (static_cast<std::size_t>(sent) < total) wait_writable();
   }
+  after_flush();
+  if (!resumed_ || closed_) return;
+  resumed_ = false;
+  feed_rest();
+}
+
+void Connection::after_flush() {
   if (!outbox_.empty()) {
     outbox_.retain();
-    if (over_limit() && !overflowed_ && !finishing_) {
-      overflowed_ = true;
-      transport_->on_overflow();
-    }
-  } else if (finishing_ && !shut_down_) {
+    if (outbox_.bytes() > worker_.config().limits.outbox_bytes_max) overflow();
+    return;
+  }
+  if (finishing_ && !shut_down_) {
     shut_down_ = true;
     asio::error_code ignored;  // the peer may be gone already: reading tells
     socket_.shutdown(Socket::shutdown_send, ignored);
+    if (peer_finished_) return close();
   }
+  if (!overflowed_) return;
+  overflowed_ = false;
+  transport_->on_drained();
 }
 
-bool Connection::over_limit() const {
-  const config::Limits& limits = worker_.config().limits;
-  return outbox_.bytes() > limits.outbox_bytes_max ||
-         worker_.shard().chunks().retained_bytes() >
-             limits.outbox_total_bytes_max / worker_.shard().settings().shard_count;
+void Connection::overflow() {
+  if (!can_overflow()) return;
+  overflowed_ = true;
+  transport_->on_overflow();
 }
 
 void Connection::wait_writable() {
@@ -184,10 +209,12 @@ void Connection::wait_writable() {
 
 // --- the end
 
-void Connection::finish(std::chrono::milliseconds patience) {
+void Connection::finish(Patience patience) {
   if (finishing_ || closed_) return;
   finishing_ = true;
-  set_deadline(worker_.wheel().now() + ticks(patience));
+  rest_.reset();
+  if (patience.again_on_progress) finish_again_ = ticks(patience.time);
+  worker_.wheel().schedule(*this, worker_.wheel().now() + ticks(patience.time));
   wait_readable();  // even when paused: what comes is thrown away, and the peer's end is seen
   want_flush();
 }
@@ -211,7 +238,7 @@ void Connection::operation_done() {
 }
 
 void Connection::set_deadline(runtime::Tick deadline) {
-  worker_.wheel().schedule(*this, deadline);
+  if (!finishing_ && !closed_) worker_.wheel().schedule(*this, deadline);
 }
 
 void Connection::on_deadline() {

@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 
 #include "broker/net/transport.hpp"
 #include "broker/runtime/timer_wheel.hpp"
@@ -42,9 +44,15 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
 
   // Sends what the outbox holds. Called by the worker at the end of a turn, when all chunks are sealed.
   void flush();
+  // How long the end may take. `again_on_progress`: as long as the peer takes something of what is
+  // queued, it gets that time anew.
+  struct Patience {
+    std::chrono::milliseconds time;
+    bool again_on_progress = false;
+  };
   // Nothing more will be said: flush, shut down our side, wait a little for the peer to read it all and
   // to close, then close. So that an answer arrives although bytes that nobody reads may follow.
-  void finish(std::chrono::milliseconds patience = std::chrono::seconds{1});
+  void finish(Patience patience);
   // Closes now; what is queued is lost. `reset`: tell the peer by RST.
   void close(bool reset = false);
 
@@ -53,6 +61,11 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   [[nodiscard]] runtime::Tick last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool reading_paused() const noexcept { return pauses_ > 0; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
+  [[nodiscard]] bool can_overflow() const noexcept {
+    return !overflowed_ && !finishing_ && !closed_ && outbox_.bytes() > 0;
+  }
+  // The outbox is to be treated as over its limit. After an attempt to write.
+  void overflow();
   [[nodiscard]] Transport& transport() noexcept { return *transport_; }
 
   // Links of the worker's list.
@@ -74,23 +87,28 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void wait_readable();
   void on_readable();
   void feed(std::span<char> bytes);
+  void feed_rest();
+  void after_flush();
   void wait_writable();
   void operation_done();
   void on_deadline() override;
-  [[nodiscard]] bool over_limit() const;
 
   Worker& worker_;
   Socket socket_;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<std::string> rest_;  // input that arrived before reading was paused
   OperationMemory read_memory_;
   runtime::Tick last_heard_ = 0;
-  std::uint8_t operations_ = 0;  // of Asio's that have not come back
-  bool reading_ = false;         // a wait for readability is out
-  std::uint8_t pauses_ = 0;      // by so many who have not resumed yet
-  bool writing_ = false;         // a wait for writability is out: until then nobody sends
-  bool dirty_ = false;           // in the worker's list of what to flush
-  bool finishing_ = false;       // what comes in is thrown away
-  bool shut_down_ = false;       // our side is closed
+  runtime::Tick finish_again_ = 0;  // while finishing, progress moves the deadline by so much; 0: it stands
+  std::uint8_t operations_ = 0;     // of Asio's that have not come back
+  bool reading_ = false;            // a wait for readability is out
+  std::uint8_t pauses_ = 0;         // by so many who have not resumed yet
+  bool writing_ = false;            // a wait for writability is out: until then nobody sends
+  bool dirty_ = false;              // in the worker's list of what to flush
+  bool resumed_ = false;            // reading goes on at the end of the turn, first with `rest_`
+  bool peer_finished_ = false;      // it will send no more
+  bool finishing_ = false;          // what comes in is thrown away
+  bool shut_down_ = false;          // our side is closed
   bool overflowed_ = false;
   bool closed_ = false;
 };

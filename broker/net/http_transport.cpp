@@ -9,6 +9,7 @@
 #include "broker/net/demo/demo_assets.hpp"
 #include "broker/net/websocket_transport.hpp"
 #include "broker/net/worker.hpp"
+#include "broker/runtime/log.hpp"
 #include "protocol/command/channel_name.hpp"
 #include "protocol/http/request_fault.hpp"
 #include "protocol/websocket/handshake.hpp"
@@ -61,22 +62,16 @@ HttpTransport::~HttpTransport() = default;
 // --- input
 
 std::unique_ptr<Transport> HttpTransport::on_bytes(std::span<char>& bytes) {
-  if (full_) {
-    rest_.append(bytes.data(), bytes.size());
-    return nullptr;
-  }
-  return parse({bytes.data(), bytes.size()}, bytes);
-}
-
-std::unique_ptr<Transport> HttpTransport::parse(std::string_view input, std::span<char>& bytes) {
-  while (!refused_ && !last_request_seen_) {
+  std::string_view input(bytes.data(), bytes.size());
+  const auto take_all = [&] { bytes = bytes.last(0); };
+  while (!last_request_seen_ && !connection_.reading_paused()) {
     if (due_.size() >= pipeline_depth_max) {
-      rest_ = std::string(input);
       full_ = true;
       connection_.pause_reading();
       break;
     }
     http::ParseStep step = parser_.next(input);
+    bytes = bytes.last(input.size());
     if (std::holds_alternative<http::NeedMore>(step)) break;
     if (auto* const fault = std::get_if<http::RequestFault>(&step)) {
       if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
@@ -87,11 +82,9 @@ std::unique_ptr<Transport> HttpTransport::parse(std::string_view input, std::spa
       if (!on_head()) break;
       continue;
     }
-    if (auto carried_on = on_request()) {
-      bytes = bytes.last(input.size());
-      return carried_on;
-    }
+    if (auto carried_on = on_request()) return carried_on;
   }
+  if (last_request_seen_) take_all();  // whatever follows the last request is nobody's
   arm_deadline();
   return nullptr;
 }
@@ -127,27 +120,40 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
   if (head.method == "GET" && websocket::wants_websocket(head)) return upgrade();
   last_request_seen_ = !head.keep_alive();
   if (head.method == "POST") {
-    due_.push_back(new_due());
-    if (!session_) {
-      session::HttpSession::Listener& listener = *this;
-      session_ = std::make_unique<session::HttpSession>(connection_.worker().environment(), connection_,
-                                                        connection_.worker().new_session_id(), listener);
-    }
-    if (!websocket::valid_utf8(parser_.body())) {
-      due_.back().response = problem(400, "bad_request", "the body is not UTF-8");
-    } else {
-      session_->post(parser_.body());
-    }
+    on_post();
   } else {
     enqueue(answer_get());
   }
-  parser_.reset();
-  request_deadline_ = 0;
+  end_request();
   send_due();
   return nullptr;
 }
 
-// --- what is refused by the head alone
+void HttpTransport::on_post() {
+  if (!websocket::valid_utf8(parser_.body())) {
+    return enqueue(problem(400, "bad_request", "the body is not UTF-8"));
+  }
+  due_.push_back(new_due());
+  if (!session_) {
+    session::HttpSession::Listener& listener = *this;
+    session_ = std::make_unique<session::HttpSession>(connection_.worker().environment(), connection_,
+                                                      connection_.worker().new_session_id(), listener);
+  }
+  // A refusal ends the connection, so what follows it must not run. All refusals are known at once.
+  posting_ = true;
+  const bool refused = !session_->post(parser_.body());
+  posting_ = false;
+  if (!refused) return;
+  last_request_seen_ = true;
+  due_.back().close = true;
+}
+
+void HttpTransport::end_request() {
+  parser_.reset();
+  request_id_.clear();
+  origin_.clear();
+  request_deadline_ = 0;
+}
 
 http::Response HttpTransport::problem(int status, std::string_view code, std::string detail) const {
   return http::problem_response({status, std::string(code), std::move(detail), request_id_});
@@ -155,9 +161,14 @@ http::Response HttpTransport::problem(int status, std::string_view code, std::st
 
 void HttpTransport::refuse(Refusal refusal) {
   connection_.worker().metrics().refused.add(refusal.reason);
-  refused_ = true;
+  if (runtime::log_enabled(runtime::LogLevel::debug)) {
+    runtime::log(runtime::LogLevel::debug, "request refused",
+                 {{"request_id", request_id_},
+                  {"status", std::to_string(refusal.status)},
+                  {"reason", std::string(refusal.reason)}});
+  }
+  refused_ = last_request_seen_ = true;
   Due due = new_due();
-  due.close = true;
   due.response = problem(refusal.status, refusal.code, std::move(refusal.detail));
   for (http::Header& header : refusal.headers) due.response->headers.push_back(std::move(header));
   add_cors(*due.response, origin_);
@@ -193,7 +204,12 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
     }
     channels.push_back(std::move(value));
   }
+  if (!connection_.outbox().empty()) {
+    refuse({400, "bad_upgrade", "bad_request", "an upgrade behind answers that were not read yet"});
+    return nullptr;
+  }
   send(websocket::write_switching_protocols(*checked));
+  connection_.outbox().end_preamble();
   if (echo) return std::make_unique<EchoTransport>(connection_, *checked);
   auto transport = std::make_unique<BrokerTransport>(connection_, *checked);
   transport->start(channels);
@@ -245,7 +261,7 @@ HttpTransport::Due HttpTransport::new_due() const {
 
 void HttpTransport::enqueue(http::Response response) {
   Due due = new_due();
-  due.close = due.close || response.status >= 400;
+  due.close = last_request_seen_ = last_request_seen_ || response.status >= 400;
   const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
                                   [](const http::Header& header) { return header.name == "X-Request-Id"; });
   if (!has_id) response.headers.push_back({"X-Request-Id", request_id_});
@@ -274,6 +290,7 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
 }
 
 void HttpTransport::send_due() {
+  if (posting_) return;  // whether the connection ends with this answer is not known yet
   while (!due_.empty() && due_.front().response) {
     Due due = std::move(due_.front());
     due_.pop_front();
@@ -282,7 +299,7 @@ void HttpTransport::send_due() {
     send(http::write_response(*due.response));
     if (due.close) {
       due_.clear();
-      connection_.finish();
+      connection_.finish({connection_.worker().config().limits.body_timeout, /*again_on_progress=*/true});
       return;
     }
   }
@@ -297,12 +314,11 @@ void HttpTransport::send_due() {
 }
 
 void HttpTransport::on_resumed() {
-  if (full_ || rest_.empty()) return;
-  std::string rest;
-  rest.swap(rest_);
-  std::span<char> bytes(rest);
-  const std::unique_ptr<Transport> carried_on = parse(rest, bytes);
-  CRIER_ASSERT(!carried_on);  // an upgrade behind other requests was refused
+  // The peer could send nothing meanwhile: its time starts anew.
+  if (request_deadline_ != 0) {
+    request_deadline_ = connection_.worker().wheel().now() + ticks(connection_.worker().config().limits.body_timeout);
+  }
+  arm_deadline();
 }
 
 void HttpTransport::send(std::string_view text) {
@@ -313,7 +329,7 @@ void HttpTransport::send(std::string_view text) {
 // --- time and ends
 
 void HttpTransport::arm_deadline() {
-  if (refused_ || connection_.closed()) return;
+  if (last_request_seen_) return;
   const config::Limits& limits = connection_.worker().config().limits;
   const runtime::Tick now = connection_.worker().wheel().now();
   if (request_deadline_ == 0 && parser_.in_progress()) request_deadline_ = now + ticks(limits.handshake_timeout);
@@ -329,19 +345,33 @@ void HttpTransport::on_deadline(runtime::Tick now) {
 }
 
 void HttpTransport::on_peer_finished() {
-  if (due_.empty()) return connection_.close();
   last_request_seen_ = true;
-  due_.back().close = true;
+  if (!due_.empty()) {
+    due_.back().close = true;
+    return;
+  }
+  connection_.finish({connection_.worker().config().limits.body_timeout, /*again_on_progress=*/true});
 }
 
+// Answers are the client's own doing: it gets no more of them until it has read these.
 void HttpTransport::on_overflow() {
-  connection_.close(/*reset=*/true);
+  overflowed_ = true;
+  connection_.pause_reading();
+}
+
+void HttpTransport::on_drained() {
+  if (!overflowed_) return;
+  overflowed_ = false;
+  connection_.resume_reading();
 }
 
 void HttpTransport::on_shutdown() {
-  if (due_.empty()) return connection_.finish();
   last_request_seen_ = true;
-  due_.back().close = true;
+  if (!due_.empty()) {
+    due_.back().close = true;
+    return;
+  }
+  connection_.finish({std::chrono::seconds{1}, /*again_on_progress=*/true});
 }
 
 }  // namespace crier::net

@@ -30,6 +30,7 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   void on_overflow() override;
   void on_shutdown() override;
   void on_resumed() override;
+  void on_drained() override;
   [[nodiscard]] std::string_view close_label() const override { return refused_ ? "refused" : "http"; }
 
  private:
@@ -42,9 +43,10 @@ class HttpTransport final : public Transport, private session::HttpSession::List
     bool head_only = false;
   };
 
-  [[nodiscard]] std::unique_ptr<Transport> parse(std::string_view input, std::span<char>& bytes);
   [[nodiscard]] bool on_head();  // false: it was refused, and the connection finishes
   [[nodiscard]] std::unique_ptr<Transport> on_request();
+  void on_post();
+  void end_request();
   [[nodiscard]] http::Response problem(int status, std::string_view code, std::string detail) const;
   [[nodiscard]] std::unique_ptr<Transport> upgrade();
   [[nodiscard]] http::Response answer_get() const;
@@ -60,14 +62,15 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   http::RequestParser parser_;
   std::unique_ptr<session::HttpSession> session_;  // from the first POST on
   std::deque<Due> due_;
-  std::string rest_;        // input behind a full pipeline
   std::string request_id_;  // of the request that is being read
   std::string origin_;      // of it, when allowed
   runtime::Tick request_deadline_ = 0;
   bool full_ = false;           // the pipeline is: reading is paused
   bool continue_owed_ = false;  // the request being read waits for 100 Continue
+  bool overflowed_ = false;     // too many answers unread: reading is paused
+  bool posting_ = false;        // a session runs a body: answers wait until it returns
   bool refused_ = false;
-  bool last_request_seen_ = false;  // the peer asked to close, or has finished
+  bool last_request_seen_ = false;  // nothing behind it runs: it asked to close, or was refused, or it was the last
 };
 
 }  // namespace crier::net

@@ -29,7 +29,7 @@ void SelfProbe::send() {
 }
 
 void SelfProbe::deliver(const hub::ChunkPtr& /*chunk*/) {
-  shard_.metrics().probe_returned_ms.store(now().steady_ns / 1'000'000, std::memory_order_relaxed);
+  shard_.metrics().probe_returned_ms.store(steady_ns() / 1'000'000, std::memory_order_relaxed);
 }
 
 bool SelfProbe::on_subscribed(std::uint32_t /*serial*/, const Result<command::Position>& start) {

@@ -17,7 +17,8 @@ class Transport {
   virtual ~Transport() = default;
 
   // Takes bytes from the front of `bytes`, in place. Returns what carries the rest of them, after an
-  // upgrade; otherwise everything was taken.
+  // upgrade. Otherwise everything was taken, unless reading was paused on the way: then the connection
+  // keeps the rest and comes back with it.
   [[nodiscard]] virtual std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) = 0;
   // The peer will send no more.
   virtual void on_peer_finished() = 0;
@@ -29,6 +30,8 @@ class Transport {
   virtual void on_shutdown() = 0;
   // Reading goes on after a pause.
   virtual void on_resumed() {}
+  // Everything that was waiting after an overflow has been sent.
+  virtual void on_drained() {}
   // Why the connection ended, for metrics ("normal", "slow_consumer", "http" …).
   [[nodiscard]] virtual std::string_view close_label() const = 0;
 };

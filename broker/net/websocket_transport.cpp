@@ -35,7 +35,7 @@ WebSocketTransport::~WebSocketTransport() {
 
 std::unique_ptr<Transport> WebSocketTransport::on_bytes(std::span<char>& bytes) {
   bool more = true;
-  while (more && !ending_ && !connection_.closed()) {
+  while (more && !ending_ && !connection_.reading_paused()) {
     std::visit(Overloaded{
                    [&](const websocket::Starved&) { more = false; },
                    [&](const websocket::Message& message) { on_message(message); },
@@ -58,7 +58,10 @@ void WebSocketTransport::on_close_frame(const websocket::CloseFrame& frame) {
 }
 
 void WebSocketTransport::on_peer_finished() {
-  connection_.close();
+  // No close frame: what is queued may still be read, but there is nobody to say goodbye to.
+  ending_ = true;
+  on_ending();
+  connection_.finish({close_patience});
 }
 
 void WebSocketTransport::on_deadline(runtime::Tick now) {
@@ -97,7 +100,7 @@ void WebSocketTransport::end_with(websocket::CloseCode code, std::string_view re
   closed_as_ = code;
   on_ending();
   send(websocket::Opcode::close, websocket::close_payload(code, reason));
-  connection_.finish(patience);
+  connection_.finish({patience});
 }
 
 void WebSocketTransport::send(websocket::Opcode opcode, std::string_view payload, bool compressed) {

@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <asio/post.hpp>
 #include <chrono>
@@ -33,11 +34,14 @@ hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId sel
 
 }  // namespace
 
+std::int64_t steady_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 hub::Now now() {
-  return {
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(),
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count()};
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {steady_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count()};
 }
 
 Worker::Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
@@ -64,17 +68,23 @@ void Worker::run_in_thread() {
     next_tick_ = std::chrono::steady_clock::now() + tick_length;
     schedule_tick();
     context_.run();
+    cut_connections();
     probe_.reset();
-    while (connections_ != nullptr) {
-      connections_->close();
-      for (Connection* connection = connections_; connection != nullptr; connection = connection->next)
-        connection->close();
-      context_.restart();
-      context_.poll();
-      bury();
-    }
     shard_.run_turn(now());
   });
+}
+
+// After the loop has ended: closes what is open, and lets Asio bring back the waits that it cancelled.
+void Worker::cut_connections() {
+  tick_timer_.cancel();
+  while (connections_ != nullptr) {
+    for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
+      connection->close();
+    }
+    context_.restart();
+    context_.poll();
+    bury();
+  }
 }
 
 void Worker::join() {
@@ -95,7 +105,12 @@ void Worker::adopt_one(int descriptor) {
   Socket socket(context_.get_executor());
   asio::error_code error;
   socket.assign(asio::ip::tcp::v4(), descriptor, error);
-  CRIER_ASSERT(!error);
+  if (error) {  // epoll has no room for it
+    ::close(descriptor);
+    connection_count_.fetch_sub(1, std::memory_order_relaxed);
+    metrics_.refused.add("capacity");
+    return;
+  }
   auto* const connection = new Connection(*this, std::move(socket));  // NOLINT: the list owns it
   connection->next = connections_;
   if (connections_ != nullptr) connections_->previous = connection;
@@ -143,7 +158,7 @@ void Worker::bury() {
 }
 
 void Worker::want_turn() {
-  if (turn_posted_) return;
+  if (turn_posted_ || in_turn_) return;
   turn_posted_ = true;
   // After all handlers that are ready now, and before the next events: so a turn gathers as much as
   // came in at once, and no more.
@@ -160,18 +175,39 @@ void Worker::post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) {
 }
 
 void Worker::turn() {
+  in_turn_ = true;
   shard_.receive(inbox_.take());
-  shard_.run_turn(now());
-  flush();
+  do {
+    shard_.run_turn(now());
+    flush();
+    enforce_total();
+  } while (shard_.has_work());  // flushing may end sessions, and resume others
   metrics_.outbox_bytes.set(static_cast<std::int64_t>(shard_.chunks().retained_bytes()));
   bury();
+  in_turn_ = false;
+  if (shard_.has_work() || !dirty_.empty() || !dead_.empty()) want_turn();  // what the dead left behind
 }
 
 void Worker::flush() {
   // By index: a flush may make further connections dirty.
   for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush();
   dirty_.clear();
-  shard_.note_written(now().steady_ns);
+  shard_.note_written(steady_ns());
+}
+
+// All outboxes together: those that hold most go first, never a healthy one that just has a byte to send.
+void Worker::enforce_total() {
+  const std::size_t total_max = config_.limits.outbox_total_bytes_max / shard_.settings().shard_count;
+  while (shard_.chunks().retained_bytes() > total_max) {
+    Connection* fullest = nullptr;
+    for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
+      const bool fuller = fullest == nullptr || connection->outbox().bytes() > fullest->outbox().bytes();
+      if (fuller && connection->can_overflow()) fullest = connection;
+    }
+    if (fullest == nullptr) return;
+    fullest->overflow();
+    flush();
+  }
 }
 
 void Worker::schedule_tick() {

@@ -80,6 +80,8 @@ class Worker final : private hub::Surroundings {
   void tick();
   void schedule_tick();
   void bury();
+  void enforce_total();
+  void cut_connections();
 
   const config::Config& config_;
   const std::vector<std::unique_ptr<Worker>>& peers_;
@@ -104,11 +106,12 @@ class Worker final : private hub::Surroundings {
   std::atomic<std::size_t> connection_count_{0};
   std::uint64_t next_request_ = 1;
   bool turn_posted_ = false;
+  bool in_turn_ = false;  // what wants a turn now gets it from the one that runs
   bool shutting_down_ = false;
   std::thread thread_;
 };
 
-// Steady time in nanoseconds, wall time in milliseconds.
+[[nodiscard]] std::int64_t steady_ns();
 [[nodiscard]] hub::Now now();
 
 }  // namespace crier::net

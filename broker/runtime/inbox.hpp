@@ -2,7 +2,7 @@
 //
 // FIFO for each writer. No lock: a writer pushes its batch onto a stack with one compare-and-swap, the
 // reader takes the whole stack with one exchange and turns it round. What bounds it is the credit of
-// the shards that write (broker/hub/credit.hpp), not the queue itself.
+// the shards that write (broker/hub/shard.hpp), not the queue itself.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ class Inbox {
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
   ~Inbox() {
-    while (take()) {
-    }
+    // One by one: a long list that frees itself would recurse once for every batch.
+    for (std::unique_ptr<Batch> batch = take(); batch;) batch = std::move(batch->next);
   }
 
   // Any thread. True when the inbox was empty: then the reader must be woken, once for all that follows

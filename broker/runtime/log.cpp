@@ -52,6 +52,10 @@ void start_log(LogLevel level, bool json) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+bool log_enabled(LogLevel level) {
+  return spdlog::default_logger_raw()->should_log(level_of(level));
+}
+
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   std::string line;
   if (json_lines) {

@@ -19,6 +19,9 @@ struct LogField {
   std::string value;
 };
 
+// Whether lines of that level are written at all: ask before making fields that cost something.
+[[nodiscard]] bool log_enabled(LogLevel level);
+
 // `event` is a fixed sentence or word; what varies stands in fields, escaped.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 

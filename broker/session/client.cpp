@@ -20,6 +20,61 @@ Client::~Client() {
   environment_.shard.detach(ref_);
 }
 
+// --- batches
+
+void Client::run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request) {
+  Suspended start;
+  start.request = request;
+  run_from(commands, text, std::move(start));
+}
+
+void Client::run_from(std::span<const command::Command> commands, std::string_view text, Suspended at) {
+  for (; at.command < commands.size(); ++at.command, at.channel = 0) {
+    const command::Command& command = commands[at.command];
+    if (!paused_) {
+      const auto* const publish_command = std::get_if<command::Publish>(&command.body);
+      if (publish_command == nullptr || !publish_command->broadcast) {
+        run(command, at.request, at.command);
+        continue;
+      }
+      // A broadcast is many publishes: it may have to stop between any two of them.
+      if (publish_broadcast(*publish_command, {at.request, at.command, command.id}, at.channel)) continue;
+    }
+    at.text = std::string(text);
+    busy().suspended = std::move(at);
+    return;
+  }
+}
+
+void Client::continue_suspended() {
+  Suspended at = std::move(*busy_->suspended);
+  busy_->suspended.reset();
+  const std::string text = std::move(at.text);
+  const auto batch = environment_.parser.parse(text);
+  CRIER_ASSERT(batch);  // it was parsed before
+  run_from(batch->commands, text, std::move(at));
+  rest();
+}
+
+void Client::count_inflight(std::size_t bytes) {
+  inflight_bytes_ += bytes;
+  if (paused_ || inflight_bytes_ <= environment_.config.limits.inflight_bytes_max) return;
+  paused_ = true;
+  host_.pause_reading();
+}
+
+void Client::on_credit(std::size_t bytes) {
+  CRIER_ASSERT(inflight_bytes_ >= bytes);
+  inflight_bytes_ -= bytes;
+  // At half, so that a batch does not go on for one message at a time.
+  if (!paused_ || inflight_bytes_ > environment_.config.limits.inflight_bytes_max / 2) return;
+  paused_ = false;
+  host_.resume_reading();
+  if (busy_ && busy_->suspended) continue_suspended();
+}
+
+// --- commands
+
 void Client::run(const command::Command& command, std::uint32_t request, std::uint32_t index) {
   ReplySlot slot{request, index, command.id};
   const Op op = command.op();
@@ -32,7 +87,10 @@ void Client::run(const command::Command& command, std::uint32_t request, std::ui
                    count_ok();
                    reply(slot, command::PongReply{slot.id});
                  },
-                 [&](const command::Auth&) { unsupported(op, slot, "", "tokens are"); },
+                 [&](const command::Auth&) {
+                   if (can_subscribe()) return unsupported(op, slot, "", "tokens are");
+                   fail(slot, op, "", {ErrorCode::bad_request, "op", "auth needs a connection that stays"});
+                 },
                  [&](const command::History& history) { unsupported(op, slot, history.channel, "history is"); },
                  [&](const command::Presence& presence) { unsupported(op, slot, presence.channel, "presence is"); },
                  [&](const command::Channels&) { unsupported(op, slot, "", "listing channels is"); },
@@ -96,6 +154,7 @@ void Client::subscribe(const command::Subscribe& command, ReplySlot slot) {
   hub::Subscription& subscription = environment_.shard.subscribe(*this, ref_, command.channel);
   subscriptions_.push_back(&subscription);
   busy().subscribes.push_back({subscription.serial, std::move(slot)});
+  count_inflight(hub::subscribe_request_bytes);
 }
 
 void Client::subscribe_at_connect(std::string_view channel) {
@@ -164,8 +223,11 @@ void Client::unsubscribe(const command::Unsubscribe& command, const ReplySlot& s
 
 // --- publishing
 
-bool Client::may_publish(std::string_view channel, std::string_view data, Error& why) const {
-  const config::Namespace& settings = environment_.config.settings_of(command::namespace_of(channel));
+const config::Namespace& Client::settings_of(std::string_view channel) const {
+  return environment_.config.settings_of(command::namespace_of(channel));
+}
+
+bool Client::may_publish(const config::Namespace& settings, std::string_view data, Error& why) {
   if (settings.publish == config::Who::nobody) {
     why = {ErrorCode::forbidden, "channel", "publish = \"nobody\" in the settings of this channel's namespace"};
     return false;
@@ -180,64 +242,75 @@ bool Client::may_publish(std::string_view channel, std::string_view data, Error&
 }
 
 void Client::publish(const command::Publish& command, ReplySlot slot) {
-  if (command.key || command.conflate || command.ttl_s) {
-    const std::string_view what = command.key ? "key" : command.conflate ? "conflate" : "ttl";
-    fail(slot, Op::publish, command.channel,
-         {ErrorCode::unavailable, std::string(what), std::string(what) + " is not available in this version"});
-    return;
-  }
-  if (command.broadcast) return publish_broadcast(command, std::move(slot));
+  if (command.key || command.conflate || command.ttl_s) return publish_unsupported(command, slot);
+  const config::Namespace& settings = settings_of(command.channel);
   Error why;
-  if (!may_publish(command.channel, command.data, why)) return fail(slot, Op::publish, command.channel, std::move(why));
+  if (!may_publish(settings, command.data, why)) return fail(slot, Op::publish, command.channel, std::move(why));
   hub::ReplyTag tag;
   if (acknowledges_everything() || !std::holds_alternative<std::monostate>(slot.id)) {
     tag = {hub::ReplyTag::Kind::single, slot.request, slot.index, std::move(slot.id)};
   }
-  publish_one(command.channel, command, std::move(tag));
+  publish_one(command.channel, command, settings, std::move(tag));
 }
 
-void Client::publish_one(std::string_view channel, const command::Publish& command, hub::ReplyTag tag) {
+void Client::publish_unsupported(const command::Publish& command, const ReplySlot& slot) {
+  const std::string_view what = command.key ? "key" : command.conflate ? "conflate" : "ttl";
+  fail(slot, Op::publish, command.channel,
+       {ErrorCode::unavailable, std::string(what), std::string(what) + " is not available in this version"});
+}
+
+void Client::publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
+                         hub::ReplyTag tag) {
   environment_.metrics.commands[static_cast<std::size_t>(Op::publish)].add("ok");
   hub::MessageOptions options;
   options.encoding = command.encoding;
   options.received_ns = environment_.received_ns;
-  options.compressible = environment_.config.settings_of(command::namespace_of(channel)).compression;
+  options.compressible = settings.compression;
   if (!command.echo) options.echo_off = &id_;
   hub::SessionId excluded;
   if (command.exclude && hub::SessionId::parse(*command.exclude, excluded)) options.exclude = &excluded;
   hub::MessageDraft draft(channel, hub::hash_of(channel), command.data, options);
-  inflight_bytes_ += static_cast<std::uint32_t>(draft->bytes());
+  count_inflight(draft->bytes());
   environment_.shard.publish(ref_, std::move(draft), std::move(tag));
-  if (!paused_ && inflight_bytes_ > environment_.config.limits.inflight_bytes_max) {
-    paused_ = true;
-    host_.pause_reading();
-  }
 }
 
-void Client::publish_broadcast(const command::Publish& command, ReplySlot slot) {
+// From `channel` on. False when it had to stop for want of credit, at `channel`.
+bool Client::publish_broadcast(const command::Publish& command, const ReplySlot& slot, std::uint32_t& channel) {
+  if (command.key || command.conflate || command.ttl_s) {
+    publish_unsupported(command, slot);
+    return true;
+  }
   const bool acknowledged = acknowledges_everything() || !std::holds_alternative<std::monostate>(slot.id);
-  Broadcast broadcast;
-  broadcast.number = busy().next_broadcast++;
-  for (std::uint32_t at = 0; at < command.channels.size(); ++at) {
-    const std::string_view channel = command.channels[at];
-    Error why;
-    if (may_publish(channel, command.data, why)) {
-      broadcast.results.push_back({std::string(channel), std::nullopt, std::nullopt});
-      ++broadcast.open;
-      hub::ReplyTag tag;
-      if (acknowledged) tag = {hub::ReplyTag::Kind::part, broadcast.number, at, {}};
-      publish_one(channel, command, std::move(tag));
-    } else if (acknowledged) {
-      environment_.metrics.commands[static_cast<std::size_t>(Op::publish)].add(to_string(why.code));
-      broadcast.results.push_back({std::string(channel), std::nullopt, std::move(why)});
-    } else {
-      fail(slot, Op::publish, channel, std::move(why));  // without an id only errors are told
+  if (acknowledged && channel == 0) {
+    Broadcast& fresh = busy().broadcasts.emplace_back();
+    fresh.number = busy().next_broadcast++;
+    fresh.open = static_cast<std::uint32_t>(command.channels.size());
+    fresh.slot = slot;
+    for (const std::string_view name : command.channels) {
+      fresh.results.push_back({std::string(name), std::nullopt, std::nullopt});
     }
   }
-  if (!acknowledged) return rest();
-  broadcast.slot = std::move(slot);
-  busy().broadcasts.push_back(std::move(broadcast));
-  finish_broadcast_if_done(busy().broadcasts.size() - 1);
+  // A session publishes one broadcast at a time: the one that was begun last.
+  for (; channel < command.channels.size(); ++channel) {
+    if (paused_) return false;
+    const std::string_view name = command.channels[channel];
+    const config::Namespace& settings = settings_of(name);
+    Error why;
+    if (may_publish(settings, command.data, why)) {
+      hub::ReplyTag tag;
+      if (acknowledged) tag = {hub::ReplyTag::Kind::part, busy_->broadcasts.back().number, channel, {}};
+      publish_one(name, command, settings, std::move(tag));
+    } else if (acknowledged) {
+      environment_.metrics.commands[static_cast<std::size_t>(Op::publish)].add(to_string(why.code));
+      Broadcast& broadcast = busy_->broadcasts.back();
+      broadcast.results[channel].error = std::move(why);
+      --broadcast.open;
+    } else {
+      fail(slot, Op::publish, name, std::move(why));  // without an id only errors are told
+    }
+  }
+  if (acknowledged) finish_broadcast_if_done(busy_->broadcasts.size() - 1);
+  return true;
 }
 
 void Client::finish_broadcast_if_done(std::size_t at) {
@@ -266,21 +339,13 @@ void Client::on_published(hub::ReplyTag& tag, const hub::Message& message) {
   finish_broadcast_if_done(static_cast<std::size_t>(found - broadcasts.begin()));
 }
 
-void Client::on_credit(std::size_t bytes) {
-  CRIER_ASSERT(inflight_bytes_ >= bytes);
-  inflight_bytes_ -= static_cast<std::uint32_t>(bytes);
-  if (!paused_ || inflight_bytes_ > environment_.config.limits.inflight_bytes_max) return;
-  paused_ = false;
-  host_.resume_reading();
-}
-
 Client::Busy& Client::busy() {
   if (!busy_) busy_ = std::make_unique<Busy>();
   return *busy_;
 }
 
 void Client::rest() {
-  if (busy_ && busy_->subscribes.empty() && busy_->broadcasts.empty()) busy_.reset();
+  if (busy_ && busy_->subscribes.empty() && busy_->broadcasts.empty() && !busy_->suspended) busy_.reset();
 }
 
 }  // namespace crier::session

@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,7 +45,9 @@ class Client : public hub::Subscriber {
   // May this transport hold subscriptions?
   [[nodiscard]] virtual bool can_subscribe() const = 0;
 
-  void run(const command::Command& command, std::uint32_t request, std::uint32_t index);
+  // Runs a batch in order. `text` is the message that it was parsed from: when the session has as many
+  // bytes on their way as it may, what is left waits for credit, and the message is parsed again then.
+  void run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request);
   // As from `?channel=` on the upgrade: answered by a `subscribed` without id.
   void subscribe_at_connect(std::string_view channel);
   // Counts and replies.
@@ -58,12 +63,20 @@ class Client : public hub::Subscriber {
   };
   struct Broadcast {
     std::uint32_t number = 0;
-    std::uint32_t open = 0;  // channels whose answer is still to come
+    std::uint32_t open = 0;  // channels without a result
     ReplySlot slot;
     std::vector<command::PublishResult> results;
   };
+  // A batch that waits for credit, at a command and, in a broadcast, at a channel of it.
+  struct Suspended {
+    std::string text;
+    std::uint32_t request = 0;
+    std::uint32_t command = 0;
+    std::uint32_t channel = 0;
+  };
   // What only busy sessions need.
   struct Busy {
+    std::optional<Suspended> suspended;
     std::vector<PendingSubscribe> subscribes;
     std::vector<Broadcast> broadcasts;
     std::uint32_t next_broadcast = 1;
@@ -72,19 +85,26 @@ class Client : public hub::Subscriber {
   void subscribe(const command::Subscribe& command, ReplySlot slot);
   void unsubscribe(const command::Unsubscribe& command, const ReplySlot& slot);
   void publish(const command::Publish& command, ReplySlot slot);
-  void publish_one(std::string_view channel, const command::Publish& command, hub::ReplyTag tag);
-  void publish_broadcast(const command::Publish& command, ReplySlot slot);
+  void publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
+                   hub::ReplyTag tag);
+  [[nodiscard]] bool publish_broadcast(const command::Publish& command, const ReplySlot& slot, std::uint32_t& channel);
+  void publish_unsupported(const command::Publish& command, const ReplySlot& slot);
   void finish_broadcast_if_done(std::size_t at);
   void unsupported(command::Op op, const ReplySlot& slot, std::string_view channel, std::string_view what);
 
   [[nodiscard]] bool may_subscribe(std::string_view channel, Error& why) const;
-  [[nodiscard]] bool may_publish(std::string_view channel, std::string_view data, Error& why) const;
+  [[nodiscard]] static bool may_publish(const config::Namespace& settings, std::string_view data, Error& why);
+  [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
+  void run(const command::Command& command, std::uint32_t request, std::uint32_t index);
+  void run_from(std::span<const command::Command> commands, std::string_view text, Suspended at);
+  void continue_suspended();
+  void count_inflight(std::size_t bytes);
   [[nodiscard]] std::uint32_t find_subscription(std::string_view channel) const;
   [[nodiscard]] Busy& busy();
   void rest();  // frees what only busy sessions need
 
   hub::SessionRef ref_;
-  std::uint32_t inflight_bytes_ = 0;
+  std::uint64_t inflight_bytes_ = 0;
   bool paused_ = false;
   hub::InlineVector<hub::Subscription*> subscriptions_;
   std::unique_ptr<Busy> busy_;

@@ -26,7 +26,7 @@ int http_status(ErrorCode code) {
 HttpSession::HttpSession(Environment& environment, Host& host, hub::SessionId id, Listener& listener)
     : Client(environment, host, id), listener_(listener) {}
 
-void HttpSession::post(std::string_view body) {
+bool HttpSession::post(std::string_view body) {
   Request& request = requests_.emplace_back();
   const auto number = static_cast<std::uint32_t>(first_request_ + requests_.size() - 1);
   const auto batch = environment_.parser.parse(body);
@@ -42,11 +42,18 @@ void HttpSession::post(std::string_view body) {
     request.array = batch->array;
     request.open = static_cast<std::uint32_t>(batch->commands.size());
     request.replies.resize(batch->commands.size());
-    std::uint32_t index = 0;
-    for (const command::Command& command : batch->commands) run(command, number, index++);
+    run_batch(batch->commands, body, number);
   }
   request.posted = true;
+  const bool refused = refused_whole(request) && http_status(request.errors[0].code) < 500;
   hand_out();
+  return !refused;
+}
+
+// Is the answer an error for the request as a whole, not one among several results?
+bool HttpSession::refused_whole(const Request& request) {
+  return !request.array && request.open == 0 && !request.errors.empty() && request.replies.size() == 1 &&
+         request.replies[0].starts_with(R"({"op":"error")");
 }
 
 void HttpSession::reply(const ReplySlot& slot, const command::Reply& reply) {
@@ -74,19 +81,17 @@ void HttpSession::hand_out() {
 // 200 when every command succeeded, else 207, or the problem's own status for a single command.
 PostOutcome HttpSession::outcome_of(Request& request) {
   PostOutcome outcome;
-  const bool single = !request.array && request.replies.size() == 1;
   if (!request.errors.empty()) outcome.status = 207;
-  if (single) {
-    const bool whole = request.replies[0].starts_with(R"({"op":"error")");
-    if (!request.errors.empty() && whole) {
-      outcome.status = http_status(request.errors[0].code);
-      outcome.problem_code = to_string(request.errors[0].code);
-      outcome.problem_detail = request.errors[0].detail;
-    }
+  if (refused_whole(request)) {
+    outcome.status = http_status(request.errors[0].code);
+    outcome.problem_code = to_string(request.errors[0].code);
+    outcome.problem_detail = request.errors[0].detail;
+  }
+  if (!request.array) {
     outcome.body = std::move(request.replies[0]);
     return outcome;
   }
-  outcome.body = "[";
+  outcome.body.assign(1, '[');
   for (const std::string& reply : request.replies) {
     if (outcome.body.size() > 1) outcome.body += ',';
     outcome.body += reply;

@@ -33,9 +33,9 @@ class HttpSession final : public Client {
 
   HttpSession(Environment& environment, Host& host, hub::SessionId id, Listener& listener);
 
-  // Runs one body's commands. The outcome comes now or in a later turn.
-  void post(std::string_view body);
-  [[nodiscard]] std::size_t open_requests() const noexcept { return requests_.size(); }
+  // Runs one body's commands. The outcome comes now or in a later turn. False when it is known to be a
+  // refusal (a 4xx for the whole request): then the connection ends with it.
+  [[nodiscard]] bool post(std::string_view body);
 
   void deliver(const hub::ChunkPtr& /*chunk*/) override { CRIER_ASSERT(false); }  // it never subscribes
 
@@ -51,6 +51,7 @@ class HttpSession final : public Client {
   [[nodiscard]] bool acknowledges_everything() const override { return true; }
   [[nodiscard]] bool can_subscribe() const override { return false; }
   void hand_out();
+  [[nodiscard]] static bool refused_whole(const Request& request);
   [[nodiscard]] static PostOutcome outcome_of(Request& request);
 
   Listener& listener_;

@@ -41,14 +41,14 @@ std::uint64_t count_messages(std::string_view frames) {
 }  // namespace
 
 void Outbox::push(const hub::ChunkPtr& chunk) {
-  own_open_ = false;
+  own_open_ = 0;
   append(chunk);
 }
 
 std::string& Outbox::own(hub::ChunkPool& pool) {
   if (!own_open_) {
     append(pool.take());
-    own_open_ = true;
+    own_open_ = 1;
   }
   return more_ && more_->size() > 0 ? more_->chunks.back()->bytes : first_->bytes;
 }
@@ -74,7 +74,7 @@ std::size_t Outbox::gather(std::span<std::string_view> pieces) const {
 }
 
 void Outbox::consume(std::size_t sent) {
-  own_open_ = false;
+  own_open_ = 0;
   while (first_) {
     const std::size_t left = first_->bytes.size() - sent_;
     if (sent < left) {
@@ -85,7 +85,7 @@ void Outbox::consume(std::size_t sent) {
     sent -= left;
     if (retained_ > 0) {
       --retained_;
-      bytes_ -= static_cast<std::uint32_t>(left);
+      bytes_ -= static_cast<std::uint32_t>(left + hub::chunk_overhead);
     }
     pop_first();
   }
@@ -94,6 +94,7 @@ void Outbox::consume(std::size_t sent) {
 
 void Outbox::pop_first() {
   sent_ = 0;
+  if (preamble_ > 0) --preamble_;
   first_ = hub::ChunkPtr{};
   if (!more_) return;
   first_ = std::move(more_->chunks[more_->head++]);
@@ -106,29 +107,44 @@ void Outbox::pop_first() {
 }
 
 void Outbox::retain() {
-  own_open_ = false;
+  own_open_ = 0;
   if (!first_) return;
-  const std::size_t count = 1 + (more_ ? more_->size() : 0);
+  const std::size_t count = size();
   for (std::size_t at = retained_; at < count; ++at) {
     hub::ChunkPtr& chunk = at == 0 ? first_ : more_->chunks[more_->head + at - 1];
     chunk.retain();
-    bytes_ += static_cast<std::uint32_t>(chunk->bytes.size() - (at == 0 ? sent_ : 0));
+    bytes_ += static_cast<std::uint32_t>(chunk->bytes.size() - (at == 0 ? sent_ : 0) + hub::chunk_overhead);
   }
   retained_ = static_cast<std::uint32_t>(count);
 }
 
+void Outbox::end_preamble() {
+  own_open_ = 0;  // frames begin in a chunk of their own
+  preamble_ = static_cast<std::uint32_t>(size()) & 0x7FFFFFFF;
+}
+
+std::size_t Outbox::size() const noexcept {
+  return !first_ ? 0 : 1 + (more_ ? more_->size() : 0);
+}
+
 std::uint64_t Outbox::drop_all_but_frame_in_hand(hub::ChunkPool& pool) {
   if (!first_) return 0;
-  std::string_view frames = first_->bytes;
-  std::size_t at = 0;
-  while (at < sent_) at += own_frame(frames.substr(at)).bytes;
-  const std::string rest(frames.substr(sent_, at - sent_));
-  std::uint64_t dropped = count_messages(frames.substr(at));
-  if (more_) {
-    for (std::size_t i = more_->head; i < more_->chunks.size(); ++i) dropped += count_messages(more_->chunks[i]->bytes);
+  std::string kept;
+  std::uint64_t dropped = 0;
+  const std::size_t count = size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view bytes = i == 0 ? first_->bytes : more_->chunks[more_->head + i - 1]->bytes;
+    const std::size_t sent = i == 0 ? sent_ : 0;
+    std::size_t end = i < preamble_ ? bytes.size() : 0;
+    while (end < sent) end += own_frame(bytes.substr(end)).bytes;
+    kept += bytes.substr(sent, end - sent);
+    dropped += count_messages(bytes.substr(end));
   }
   clear();
-  if (!rest.empty()) own(pool) = rest;
+  if (!kept.empty()) {
+    own(pool) = kept;
+    end_preamble();  // it begins in the middle of a frame
+  }
   return dropped;
 }
 
@@ -136,7 +152,8 @@ void Outbox::clear() {
   first_ = hub::ChunkPtr{};
   more_.reset();
   sent_ = retained_ = bytes_ = 0;
-  own_open_ = false;
+  preamble_ = 0;
+  own_open_ = 0;
 }
 
 }  // namespace crier::session

@@ -30,10 +30,15 @@ class Outbox {
   void consume(std::size_t sent);
   // After a write that did not take everything: what is left waits, and counts.
   void retain();
-  // Bytes that wait, as of the last `retain`.
+  // Bytes that wait, as of the last `retain`, with what their chunks cost beside.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-  // Drops everything but the rest of the frame that was begun, so that a close frame may follow.
+  // What is queued so far is no frames: the HTTP answers before an upgrade, which a peer may not have read
+  // yet. It is never dropped from the middle, and never taken for frames.
+  void end_preamble();
+
+  // Drops everything but the preamble and the rest of the frame that was begun, so that a close frame may
+  // follow. All frames here are whole ones of our own making, and no chunk begins inside one.
   // Returns how many messages (publications, not replies) were dropped.
   std::uint64_t drop_all_but_frame_in_hand(hub::ChunkPool& pool);
   void clear();
@@ -44,6 +49,7 @@ class Outbox {
     std::size_t head = 0;
     [[nodiscard]] std::size_t size() const noexcept { return chunks.size() - head; }
   };
+  [[nodiscard]] std::size_t size() const noexcept;  // in chunks
   void append(hub::ChunkPtr chunk);
   void pop_first();
 
@@ -52,7 +58,8 @@ class Outbox {
   std::uint32_t sent_ = 0;      // of the first
   std::uint32_t retained_ = 0;  // so many chunks from the front are counted in bytes_
   std::uint32_t bytes_ = 0;
-  bool own_open_ = false;  // the last chunk is our own and may be appended to
+  std::uint32_t preamble_ : 31 = 0;  // so many chunks from the front are no frames
+  std::uint32_t own_open_ : 1 = 0;   // the last chunk is our own and may be appended to
 };
 
 }  // namespace crier::session

@@ -36,8 +36,7 @@ void WebSocketSession::on_text(std::string_view message) {
     reply({}, command::ErrorReply{refused.id, refused.command, refused.channel, refused.error, std::nullopt});
     return;
   }
-  std::uint32_t index = 0;
-  for (const command::Command& command : batch->commands) run(command, 0, index++);
+  run_batch(batch->commands, message, 0);
 }
 
 void WebSocketSession::deliver(const hub::ChunkPtr& chunk) {

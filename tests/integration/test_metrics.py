@@ -1,0 +1,215 @@
+"""The administrative listener: what Prometheus, its tools and an operator see."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+
+import pytest
+import websockets
+
+from broker_process import SLOWNESS, eventually
+from clients import RawHttp, RawWebSocket, connect, text_frame, upgrade_request
+
+FAMILIES = {
+    "crier_connections": "gauge", "crier_websockets": "gauge", "crier_connections_accepted_total": "counter",
+    "crier_connections_closed_total": "counter", "crier_handshakes_refused_total": "counter",
+    "crier_subscriptions": "gauge", "crier_channels": "gauge", "crier_commands_total": "counter",
+    "crier_messages_published_total": "counter", "crier_messages_delivered_total": "counter",
+    "crier_messages_dropped_total": "counter", "crier_received_bytes_total": "counter",
+    "crier_sent_bytes_total": "counter", "crier_outbox_bytes": "gauge", "crier_flush_bytes": "histogram",
+    "crier_publish_to_write_seconds": "histogram", "crier_mailbox_depth": "gauge",
+    "crier_loop_lag_seconds": "gauge", "crier_build_info": "gauge", "process_resident_memory_bytes": "gauge",
+    "process_open_fds": "gauge", "process_max_fds": "gauge", "process_cpu_seconds_total": "counter",
+    "process_start_time_seconds": "gauge",
+}
+PER_THREAD = {"crier_mailbox_depth", "crier_loop_lag_seconds", "crier_requests_waiting"}
+
+
+def test_promtool_has_nothing_to_say_against_the_metrics(broker):
+    _, text = broker.admin("/metrics")
+    judged = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
+                            timeout=20, check=False)
+    assert (judged.returncode, judged.stdout + judged.stderr) == (0, "")
+
+
+def test_every_family_is_there_with_its_type_and_help_from_the_first_scrape(broker):
+    _, text = broker.admin("/metrics")
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    assert {name: types.get(name) for name in FAMILIES} == FAMILIES
+    helped = set(re.findall(r"^# HELP (\S+) \S", text, re.M))
+    assert set(FAMILIES) <= helped
+
+
+def test_totals_carry_no_thread_label(broker):
+    _, text = broker.admin("/metrics")
+    assert {line.partition("{")[0] for line in text.splitlines() if re.search(r'[{,]thread="', line)} <= PER_THREAD
+
+
+async def test_known_traffic_is_counted_exactly(start_broker):
+    broker = start_broker(threads=3)
+    async with connect(broker) as a, connect(broker) as b, connect(broker) as publisher:
+        await a.subscribe("one")
+        await b.subscribe("one")
+        await b.subscribe("two")
+        for number in range(100):
+            await publisher.send(op="publish", channel="one", data=number)
+        assert (await publisher.call("publish", channel="two", data="x" * 1000))["op"] == "published"
+        assert (await publisher.call("publish", channel="a b", data=1))["code"] == "bad_request"
+        assert (await publisher.call("history", channel="one"))["code"] == "unavailable"
+        for _ in range(100):
+            await a.next()
+        for _ in range(101):
+            await b.next()
+        eventually(lambda: broker.metric("crier_messages_delivered_total") == 201)
+        assert broker.metric("crier_messages_published_total") == 101
+        assert broker.metric("crier_websockets") == 3
+        assert broker.metric("crier_subscriptions") == 3
+        assert broker.metric("crier_channels") == 2
+        assert broker.metric("crier_connections_accepted_total") == 3
+        assert broker.metric("crier_commands_total", op="subscribe", outcome="ok") == 3
+        assert broker.metric("crier_commands_total", op="publish", outcome="ok") == 101
+        assert broker.metric("crier_commands_total", outcome="bad_request") == 1
+        assert broker.metric("crier_commands_total", op="history", outcome="unavailable") == 1
+        assert broker.metric("crier_publish_to_write_seconds_count") > 0
+        assert broker.metric("crier_sent_bytes_total") > broker.metric("crier_received_bytes_total") > 5000
+    eventually(lambda: broker.metric("crier_websockets") == 0)
+    eventually(lambda: broker.metric("crier_subscriptions") == 0)
+    eventually(lambda: broker.metric("crier_channels") == 0)
+    eventually(lambda: broker.metric("crier_connections") == 0)
+    assert broker.metric("crier_connections_closed_total", code="normal") == 3
+    assert broker.metric("crier_outbox_bytes") == 0
+    assert broker.metric("crier_messages_dropped_total") == 0
+
+
+def test_bytes_are_counted_as_they_go_over_the_wire(start_broker):
+    broker = start_broker()
+    with RawHttp(broker) as http:
+        wire = "GET /message HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        http.send(wire)
+        answer = http.stream.read()  # a 426 ends the connection
+        eventually(lambda: broker.metric("crier_sent_bytes_total") == len(answer))
+        assert broker.metric("crier_received_bytes_total") == len(wire)
+
+
+async def test_refusals_are_counted_by_reason(start_broker):
+    broker = start_broker()
+    for wire in (upgrade_request(broker, Origin="http://evil.test"), upgrade_request(broker, host="evil.test"),
+                 upgrade_request(broker, Sec_WebSocket_Key="x"), "BAD\r\n\r\n"):
+        with RawHttp(broker) as http:
+            http.send(wire)
+            http.answer()
+    with pytest.raises(websockets.InvalidStatusCode):
+        await websockets.connect(broker.websocket_url, subprotocols=["soap"])
+    for reason in ("origin", "host", "bad_key", "no_subprotocol"):
+        eventually(lambda reason=reason: broker.metric("crier_handshakes_refused_total", reason=reason) == 1)
+    assert broker.metric("crier_handshakes_refused_total") == 5
+
+
+def test_closes_are_counted_by_code(start_broker):
+    broker = start_broker()
+    with RawWebSocket(broker) as raw:
+        raw.send(b"\x81\x00")
+        assert raw.read_close()[0] == 1002
+    eventually(lambda: broker.metric("crier_connections_closed_total", code="protocol_error") == 1)
+
+
+def test_scrapes_and_the_self_probe_are_not_counted_as_traffic(start_broker):
+    broker = start_broker()
+
+    def quiet():
+        return {name: value for name, value in broker.metrics().items()
+                if name.startswith("crier_") and name.partition("{")[0] not in PER_THREAD
+                and "probe" not in name and "uptime" not in name}
+
+    before = quiet()
+    probes = [name for name in broker.metrics() if name.startswith("crier_") and "probe" in name and "total" in name]
+    if probes:
+        start = broker.metrics()[probes[0]]
+        eventually(lambda: broker.metrics()[probes[0]] > start + 2, seconds=20)
+    for _ in range(20):
+        broker.admin("/healthz")
+    assert quiet() == before
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_and_readiness_answer_200(broker, path):
+    assert broker.admin(path)[0] == 200
+
+
+def test_readiness_is_503_while_draining(start_broker):
+    broker = start_broker()
+    with RawWebSocket(broker):  # it never answers the close, so that the end takes a moment
+        broker.signal()
+        seen = []
+        while broker.process.poll() is None:
+            seen.append(broker.admin("/readyz")[0])
+        assert 503 in seen, seen
+        assert set(seen[seen.index(503):]) <= {503, 0}, "once not ready, never ready again"
+
+
+@pytest.mark.parametrize("head, status", [
+    ("Host: evil.test", 421), ("Host: localhost\r\nOrigin: http://evil.test", 403),
+    ("Host: localhost\r\nSec-Fetch-Site: cross-site", 403), ("Host: 127.0.0.1:1", 200)])
+def test_the_administrative_listener_answers_only_its_own_names_and_pages(broker, head, status):
+    class Admin:
+        port = broker.admin_port
+    with RawHttp(Admin) as http:
+        http.send(f"GET /metrics HTTP/1.1\r\n{head}\r\n\r\n")
+        answer = http.answer()
+        assert answer.status == status
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_administrative_listener_refuses_unknown_paths_and_methods(broker):
+    assert broker.admin("/nowhere")[0] == 404
+
+    class Admin:
+        port = broker.admin_port
+    with RawHttp(Admin) as http:
+        http.send("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        assert http.answer().status == 405
+
+
+def test_metrics_are_not_on_the_public_listener(broker):
+    with RawHttp(broker) as http:
+        http.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert http.answer().status == 404
+
+
+@pytest.mark.deadline(90)
+def test_a_real_prometheus_scrapes_the_broker(broker, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "prometheus.yml").write_text(json.dumps({
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [
+            {"job_name": "crier", "static_configs": [{"targets": [f"127.0.0.1:{broker.admin_port}"]}]}]}),
+        encoding="utf-8")
+    log = open(tmp_path / "prometheus.log", "w", encoding="utf-8")
+    prometheus = subprocess.Popen(
+        [shutil.which("prometheus"), f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+         f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def query(expression):
+        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return [float(sample["value"][1]) for sample in json.load(answer)["data"]["result"]]
+        except OSError:
+            return []
+
+    try:
+        with RawWebSocket(broker) as raw:
+            raw.send(text_frame({"op": "publish", "channel": "scraped", "data": 1}))
+            eventually(lambda: query('up{job="crier"}') == [1.0], seconds=40)
+            eventually(lambda: query("crier_messages_published_total") >= [1.0], seconds=20)
+            eventually(lambda: query("count(crier_publish_to_write_seconds_bucket)") >= [2.0], seconds=20)
+    finally:
+        prometheus.terminate()
+        prometheus.wait(timeout=20 * SLOWNESS)
+        log.close()
