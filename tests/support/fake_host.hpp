@@ -71,7 +71,8 @@ struct FakeLoop {
 class FakeClient {
  public:
   FakeClient(FakeLoop& loop, std::uint64_t name, hub::WireForm form = hub::WireForm::json)
-      : id_{name, ~name}, shard_(loop.environment.shard),
+      : id_{name, ~name},
+        shard_(loop.environment.shard),
         session_(std::make_unique<session::WebSocketSession>(loop.environment, host, id_, form)) {}
 
   void say(std::string_view text) { session_->on_text(text); }

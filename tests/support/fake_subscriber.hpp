@@ -40,15 +40,14 @@ class FakeSubscriber final : public hub::Subscriber {
   // One subscription, from its `subscribe` on.
   struct Stay {
     std::string channel;
-    std::optional<std::uint64_t> start;    // the position in the answer; none: pending or refused
+    std::optional<std::uint64_t> start;  // the position in the answer; none: pending or refused
     std::optional<ErrorCode> refused;
     hub::Subscription* subscription = nullptr;  // null once it ended
     std::uint32_t serial = 0;
     std::vector<Heard> heard;
   };
 
-  FakeSubscriber(FakeWorld& world, std::size_t shard, std::uint64_t name,
-                 hub::WireForm form = hub::WireForm::json)
+  FakeSubscriber(FakeWorld& world, std::size_t shard, std::uint64_t name, hub::WireForm form = hub::WireForm::json)
       : shard_(world.shard(shard)), ref_(shard_.attach(*this)) {
     id_ = {name, ~name};
     form_ = form;

@@ -35,10 +35,42 @@ TEST(ParseHost, Reads_names_addresses_and_ports_in_lower_case) {
 }
 
 TEST(ParseHost, Refuses_everything_that_is_not_exactly_a_host_and_a_port) {
-  for (const char* text :
-       {"", ":", ":80", "a:", "a:0", "a:65536", "a:99999999999", "a:-1", "a:+1", "a:8o", "a:80:80", "a b", "a/", "a?b",
-        "a#b", "user@a", "user:secret@a", "a,b", "example.com.", ".example.com", "::1", "[::1", "::1]", "[::1]80",
-        "[::1]x:80", "[]", "[:]", "[::g]", "[::1%25eth0]", "[a]]", "http://a", "a\\b", "caf\xc3\xa9", "%61", "a\t", " a"}) {
+  for (const char* text : {"",
+                           ":",
+                           ":80",
+                           "a:",
+                           "a:0",
+                           "a:65536",
+                           "a:99999999999",
+                           "a:-1",
+                           "a:+1",
+                           "a:8o",
+                           "a:80:80",
+                           "a b",
+                           "a/",
+                           "a?b",
+                           "a#b",
+                           "user@a",
+                           "user:secret@a",
+                           "a,b",
+                           "example.com.",
+                           ".example.com",
+                           "::1",
+                           "[::1",
+                           "::1]",
+                           "[::1]80",
+                           "[::1]x:80",
+                           "[]",
+                           "[:]",
+                           "[::g]",
+                           "[::1%25eth0]",
+                           "[a]]",
+                           "http://a",
+                           "a\\b",
+                           "caf\xc3\xa9",
+                           "%61",
+                           "a\t",
+                           " a"}) {
     EXPECT_FALSE(parse_host(text)) << text;
   }
   EXPECT_FALSE(parse_host(std::string_view("a\0b", 3)));
@@ -52,27 +84,59 @@ TEST(ProtectedMode, Serves_loopback_names_and_addresses_on_any_port) {
 }
 
 TEST(ProtectedMode, Refuses_every_name_that_a_foreign_page_could_rebind_to_it) {
-  for (const char* host :
-       {"", "evil.example", "127.0.0.1.evil.example", "127.0.0.1.nip.io", "localhost.evil.example", "localhost.",
-        "127.0.0.1.", "evil.localhost", "localhost.localdomain", "xlocalhost", "127.1", "127.0.1", "127", "2130706433",
-        "0x7f.0.0.1", "0177.0.0.1", "127.0.0.256", "127.0.0.0001", "127.0.0.1.1", "127..0.1", "128.0.0.1", "10.0.0.1",
-        "192.168.1.1", "0.0.0.0.evil.example", "0", "[::]", "[::2]", "[::ffff:127.0.0.1]", "::1", "[::1", "localhost:",
-        "localhost:0", "localhost:x", "user@localhost", "localhost/", "localhost, evil.example", "localhost evil"}) {
+  for (const char* host : {"",
+                           "evil.example",
+                           "127.0.0.1.evil.example",
+                           "127.0.0.1.nip.io",
+                           "localhost.evil.example",
+                           "localhost.",
+                           "127.0.0.1.",
+                           "evil.localhost",
+                           "localhost.localdomain",
+                           "xlocalhost",
+                           "127.1",
+                           "127.0.1",
+                           "127",
+                           "2130706433",
+                           "0x7f.0.0.1",
+                           "0177.0.0.1",
+                           "127.0.0.256",
+                           "127.0.0.0001",
+                           "127.0.0.1.1",
+                           "127..0.1",
+                           "128.0.0.1",
+                           "10.0.0.1",
+                           "192.168.1.1",
+                           "0.0.0.0.evil.example",
+                           "0",
+                           "[::]",
+                           "[::2]",
+                           "[::ffff:127.0.0.1]",
+                           "::1",
+                           "[::1",
+                           "localhost:",
+                           "localhost:0",
+                           "localhost:x",
+                           "user@localhost",
+                           "localhost/",
+                           "localhost, evil.example",
+                           "localhost evil"}) {
     EXPECT_FALSE(protected_host_allowed(host)) << host;
   }
 }
 
 TEST(Origin, Local_lets_in_pages_of_this_machine_on_any_port_and_no_others) {
   const Rules local = {"local"};
-  for (const char* origin : {"http://localhost", "http://localhost:63342", "https://LOCALHOST:3000", "http://127.0.0.1:8008",
-                             "http://127.8.9.10", "http://[::1]:5173"}) {
+  for (const char* origin : {"http://localhost", "http://localhost:63342", "https://LOCALHOST:3000",
+                             "http://127.0.0.1:8008", "http://127.8.9.10", "http://[::1]:5173"}) {
     EXPECT_TRUE(allowed(origin, "anything.example", local)) << origin;
   }
   for (const char* origin :
        {"null", "", "http://", "localhost", "http://localhost.evil.example", "http://127.0.0.1.evil.example",
-        "http://evil.example", "http://evil.example:127", "http://localhost.", "http://localhost/", "http://localhost/x",
-        "http://user@localhost", "http://evil.example#@localhost", "http://localhost, http://evil.example",
-        "http://localhost http://evil.example", "http://0.0.0.0", "file://", "http://[::1", "http://2130706433"}) {
+        "http://evil.example", "http://evil.example:127", "http://localhost.", "http://localhost/",
+        "http://localhost/x", "http://user@localhost", "http://evil.example#@localhost",
+        "http://localhost, http://evil.example", "http://localhost http://evil.example", "http://0.0.0.0", "file://",
+        "http://[::1", "http://2130706433"}) {
     EXPECT_FALSE(allowed(origin, "localhost", local)) << origin;
   }
 }
@@ -112,8 +176,9 @@ TEST(Origin, A_star_stands_for_one_subdomain_or_more_but_not_for_the_domain_itse
   const Rules wild = {"https://*.example.com"};
   EXPECT_TRUE(allowed("https://a.example.com", "broker", wild));
   EXPECT_TRUE(allowed("https://a.b.example.com", "broker", wild));
-  for (const char* origin : {"https://example.com", "https://.example.com", "https://evilexample.com", "http://a.example.com",
-                             "https://a.example.com:8443", "https://a.example.com.evil.example"}) {
+  for (const char* origin :
+       {"https://example.com", "https://.example.com", "https://evilexample.com", "http://a.example.com",
+        "https://a.example.com:8443", "https://a.example.com.evil.example"}) {
     EXPECT_FALSE(allowed(origin, "broker", wild)) << origin;
   }
 }

@@ -44,7 +44,9 @@ TEST(ChunkPool, Counts_a_waiting_chunk_once_however_many_hold_it_and_until_the_l
 
 TEST(ChunkPool, Lets_a_reader_that_waits_for_little_keep_little) {
   ChunkPool pool;
-  { pool.take()->bytes.reserve(1'000'000); }
+  {
+    pool.take()->bytes.reserve(1'000'000);
+  }
   ChunkPtr chunk = pool.take();
   ASSERT_GE(chunk->bytes.capacity(), 1'000'000U);
   chunk->bytes = "little";

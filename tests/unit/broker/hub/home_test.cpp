@@ -22,8 +22,9 @@ class Lines final : public DeliveryLanes {
                       std::to_string(published->tag.group) + "/" + std::to_string(published->tag.index) + " for " +
                       name(published->session));
     } else if (const auto* const subscribed = std::get_if<SubscribeAnswer>(&answer)) {
-      lines.push_back(start + (subscribed->start ? "subscribed " + subscribed->start->text()
-                                                 : "refused " + std::string(to_string(subscribed->start.error().code))) +
+      lines.push_back(start +
+                      (subscribed->start ? "subscribed " + subscribed->start->text()
+                                         : "refused " + std::string(to_string(subscribed->start.error().code))) +
                       " " + subscribed->channel + " serial " + std::to_string(subscribed->serial) + " for " +
                       name(subscribed->session));
     }

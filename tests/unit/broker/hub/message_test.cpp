@@ -18,8 +18,7 @@ MessagePtr message(std::string_view channel, std::string_view data, const Messag
 
 TEST(Message, Is_one_whole_frame_with_its_push_position_and_time) {
   const MessagePtr sealed = message("news", R"({"a":1})");
-  constexpr std::string_view json =
-      R"({"op":"message","channel":"news","data":{"a":1},"position":"ep:7","time":1234})";
+  constexpr std::string_view json = R"({"op":"message","channel":"news","data":{"a":1},"position":"ep:7","time":1234})";
   EXPECT_EQ(sealed->json(), json);
   EXPECT_EQ(sealed->frame(), "\x81" + std::string(1, static_cast<char>(json.size())) + std::string(json));
   EXPECT_EQ(sealed->channel(), "news");
@@ -111,10 +110,10 @@ TEST(SessionId, Is_32_hexadecimal_digits_there_and_back) {
 
 TEST(SessionId, Is_not_read_from_anything_else) {
   SessionId id;
-  for (const char* text : {"", "0", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100",
-                           "0123456789abcdeg0123456789abcdef", "0123456789abcdef0123456789abcde ",
-                           "-123456789abcdef0123456789abcdef", "0x23456789abcdef0123456789abcdef",
-                           "0123456789abcdef-123456789abcdef", " 123456789abcdef0123456789abcdef"}) {
+  for (const char* text :
+       {"", "0", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100",
+        "0123456789abcdeg0123456789abcdef", "0123456789abcdef0123456789abcde ", "-123456789abcdef0123456789abcdef",
+        "0x23456789abcdef0123456789abcdef", "0123456789abcdef-123456789abcdef", " 123456789abcdef0123456789abcdef"}) {
     EXPECT_FALSE(SessionId::parse(text, id)) << text;
   }
 }

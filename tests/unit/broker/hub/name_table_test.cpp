@@ -24,7 +24,8 @@ class Record {
 };
 
 // Compares with std::unordered_map under random use. `hash` may be as bad as it likes.
-void compare_with_model(std::uint64_t seed, std::size_t names, const std::function<std::size_t(std::string_view)>& hash) {
+void compare_with_model(std::uint64_t seed, std::size_t names,
+                        const std::function<std::size_t(std::string_view)>& hash) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
   NameTable<Record> table;
@@ -63,7 +64,8 @@ TEST(NameTable, Holds_what_a_map_holds_when_many_names_share_a_hash_or_its_low_b
     compare_with_model(seed, 60, [](std::string_view) { return std::size_t{62}; });
     compare_with_model(seed, 300, [](std::string_view name) { return std::hash<std::string_view>{}(name) << 4; });
     // Runs that go round the end of the table.
-    compare_with_model(seed, 100, [](std::string_view name) { return 60 + name.size() + std::size_t(name.back() - '0'); });
+    compare_with_model(seed, 100,
+                       [](std::string_view name) { return 60 + name.size() + std::size_t(name.back() - '0'); });
   }
 }
 

@@ -13,9 +13,7 @@ namespace {
 
 class Recorder final : public Surroundings {
  public:
-  void post(ShardId to, std::unique_ptr<Batch> batch) override {
-    posted.push_back({to, std::move(batch)});
-  }
+  void post(ShardId to, std::unique_ptr<Batch> batch) override { posted.push_back({to, std::move(batch)}); }
   void want_turn() override { ++turns_wanted; }
   void flush() override { ++flushes; }
 

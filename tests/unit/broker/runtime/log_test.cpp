@@ -35,8 +35,7 @@ TEST(Log, Writes_one_line_of_json_that_gives_back_what_went_in_whatever_that_was
 TEST(Log, Writes_one_line_of_text_in_which_no_value_can_break_or_forge_a_line) {
   const std::string line = logged(LogLevel::info, false, LogLevel::info, "refused", {{"peer", nasty}});
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
-  EXPECT_TRUE(line.ends_with(
-      "refused peer=\"a\\\"b\\\\c\\u000ad\\u000de\\u0009f\\u001b[31m\\u007f{}%v\\u0000z\"\n"))
+  EXPECT_TRUE(line.ends_with("refused peer=\"a\\\"b\\\\c\\u000ad\\u000de\\u0009f\\u001b[31m\\u007f{}%v\\u0000z\"\n"))
       << line;
 }
 

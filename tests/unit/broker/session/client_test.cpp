@@ -60,7 +60,8 @@ TEST_F(ClientTest, Subscribes_hears_and_unsubscribes) {
   ASSERT_EQ(echoed.size(), 2U);
   EXPECT_TRUE(std::find(echoed.begin(), echoed.end(),
                         R"({"op":"published","id":"p","channel":"a","position":"e:2"})") != echoed.end());
-  EXPECT_EQ(say(R"({"op":"unsubscribe","channel":"a","id":2})"), Texts{R"({"op":"unsubscribed","id":2,"channel":"a"})"});
+  EXPECT_EQ(say(R"({"op":"unsubscribe","channel":"a","id":2})"),
+            Texts{R"({"op":"unsubscribed","id":2,"channel":"a"})"});
   EXPECT_EQ(say(R"({"op":"publish","channel":"a","data":1})"), Texts{});
   EXPECT_EQ(world.channels(), 0);
 }
@@ -220,7 +221,8 @@ TEST_F(PausedClientTest, Goes_on_with_an_array_where_it_stopped_and_never_has_mo
   // About 500 bytes each, so that no more than three go at once.
   std::string array = "[";
   for (int i = 0; i < 20; ++i) {
-    array += R"({"op":"publish","channel":"a","data":")" + std::string(300, 'x') + R"(","id":)" + std::to_string(i) + "},";
+    array +=
+        R"({"op":"publish","channel":"a","data":")" + std::string(300, 'x') + R"(","id":)" + std::to_string(i) + "},";
   }
   client.say(array + R"({"op":"ping","id":20}])");
   EXPECT_TRUE(client.host.paused);
@@ -241,7 +243,8 @@ TEST_F(PausedClientTest, Goes_on_with_an_array_where_it_stopped_and_never_has_mo
 
 TEST_F(PausedClientTest, Goes_on_with_a_broadcast_between_two_of_its_channels) {
   std::string channels;
-  for (int i = 0; i < 50; ++i) channels += "\"c" + std::to_string(i) + (i % 10 == 9 ? "\",\"mute:" + std::to_string(i) + "\"," : "\",");
+  for (int i = 0; i < 50; ++i)
+    channels += "\"c" + std::to_string(i) + (i % 10 == 9 ? "\",\"mute:" + std::to_string(i) + "\"," : "\",");
   channels.pop_back();
   for (const bool acknowledged : {true, false}) {
     client.say(R"([{"op":"publish","channels":[)" + channels + R"(],"data":")" + std::string(300, 'x') + "\"" +

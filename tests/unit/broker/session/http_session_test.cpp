@@ -118,7 +118,8 @@ TEST_F(HttpSessionTest, Maps_every_error_code_to_the_contract_s_status) {
 
 TEST_F(HttpSessionTest, Is_paused_by_what_it_has_on_its_way_like_any_client) {
   config.limits.inflight_bytes_max = 1500;  // held back for company: nothing, what is acknowledged is not
-  EXPECT_TRUE(session.post(R"({"op":"publish","channels":["a","b","c","d","e","f"],"data":")" + std::string(300, 'x') + "\"}"));
+  EXPECT_TRUE(
+      session.post(R"({"op":"publish","channels":["a","b","c","d","e","f"],"data":")" + std::string(300, 'x') + "\"}"));
   EXPECT_TRUE(host.paused);
   ASSERT_TRUE(world.settle());
   EXPECT_FALSE(host.paused);

@@ -46,7 +46,9 @@ class OutboxTest : public ::testing::Test {
   Outbox outbox;
 };
 
-TEST_F(OutboxTest, Costs_32_bytes) { EXPECT_EQ(sizeof(Outbox), 32U); }
+TEST_F(OutboxTest, Costs_32_bytes) {
+  EXPECT_EQ(sizeof(Outbox), 32U);
+}
 
 TEST_F(OutboxTest, Sends_chunks_and_own_frames_in_the_order_in_which_they_came) {
   outbox.own(pool) += "1";
@@ -171,11 +173,15 @@ TEST_F(OutboxTest, Agrees_with_a_plain_queue_under_random_pushes_sends_and_waits
 }
 
 TEST_F(OutboxTest, Keeps_but_the_rest_of_the_frame_in_hand_wherever_it_was_cut) {
-  const std::vector<std::string> frames = {
-      message("1"), frame(R"({"op":"pong"})"),         message('"' + std::string(200, 'x') + '"'),
-      message("2"), frame("", Opcode::ping),           message('"' + std::string(70'000, 'y') + '"'),
-      frame("zz", Opcode::text, /*compressed=*/true),  message("3"),
-      frame(R"({"op":"subscribed","channel":"a"})")};
+  const std::vector<std::string> frames = {message("1"),
+                                           frame(R"({"op":"pong"})"),
+                                           message('"' + std::string(200, 'x') + '"'),
+                                           message("2"),
+                                           frame("", Opcode::ping),
+                                           message('"' + std::string(70'000, 'y') + '"'),
+                                           frame("zz", Opcode::text, /*compressed=*/true),
+                                           message("3"),
+                                           frame(R"({"op":"subscribed","channel":"a"})")};
   const std::vector<bool> is_message = {true, false, true, true, false, true, true, true, false};
   std::string all;
   for (const std::string& one : frames) all += one;
@@ -231,7 +237,9 @@ TEST_F(OutboxTest, Keeps_all_of_a_preamble_that_is_no_frames_wherever_it_was_cut
   }
 }
 
-TEST_F(OutboxTest, Has_nothing_to_drop_when_it_is_empty) { EXPECT_EQ(outbox.drop_all_but_frame_in_hand(pool), 0U); }
+TEST_F(OutboxTest, Has_nothing_to_drop_when_it_is_empty) {
+  EXPECT_EQ(outbox.drop_all_but_frame_in_hand(pool), 0U);
+}
 
 using OutboxDeathTest = OutboxTest;
 TEST_F(OutboxDeathTest, Takes_it_for_a_bug_when_more_was_sent_than_there_was) {

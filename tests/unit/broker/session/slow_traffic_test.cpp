@@ -33,6 +33,8 @@ class SlowTraffic {
           *loops_[id % shards], id + 1, id % 3 == 0 ? hub::WireForm::json_deflate_small : hub::WireForm::json));
       for (const char* channel : {"a", "b", "c"}) clients_[id]->say(subscribe(channel));
     }
+    EXPECT_TRUE(world_.settle());
+    EXPECT_EQ(world_.subscriptions(), 6 * shards);
   }
 
   // Everybody publishes until all is said; whoever is paused waits.
