@@ -19,19 +19,19 @@ struct FrameHead {
   bool fin = true;
   bool compressed = false;  // RSV1 of permessage-deflate (RFC 7692 6)
   bool masked = false;
-  std::uint32_t mask = 0;   // the four bytes as memcpy'd from the wire; 0 when not masked
+  std::uint32_t mask = 0;  // the four bytes as memcpy'd from the wire; 0 when not masked
   std::uint64_t payload_bytes = 0;
 
   friend bool operator==(const FrameHead&, const FrameHead&) = default;
 };
 
 inline constexpr std::size_t frame_head_bytes_max = 14;
-inline constexpr std::size_t control_payload_bytes_max = 125;              // RFC 6455 5.5
+inline constexpr std::size_t control_payload_bytes_max = 125;  // RFC 6455 5.5
 inline constexpr std::size_t close_reason_bytes_max = control_payload_bytes_max - 2;
 
 enum class FrameError : std::uint8_t {
-  reserved_bits,            // RSV2, RSV3, or RSV1 without permessage-deflate
-  compressed_control,       // RSV1 on a control frame or on a continuation
+  reserved_bits,       // RSV2, RSV3, or RSV1 without permessage-deflate
+  compressed_control,  // RSV1 on a control frame or on a continuation
   unknown_opcode,
   unmasked,                 // a client's frame without a mask
   masked,                   // a server's frame with one

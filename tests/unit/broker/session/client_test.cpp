@@ -186,7 +186,8 @@ TEST_F(ClientTest, Answers_a_broadcast_that_is_refused_everywhere_at_once) {
 }
 
 TEST_F(ClientTest, Counts_each_command_by_op_and_outcome) {
-  say(R"([{"op":"ping"},{"op":"subscribe","channel":"a"},{"op":"subscribe","channel":"a"},{"op":"history","channel":"a"}])");
+  say(R"([{"op":"ping"},{"op":"subscribe","channel":"a"},)"
+      R"({"op":"subscribe","channel":"a"},{"op":"history","channel":"a"}])");
   say("?");
   const auto count = [&](command::Op op, std::size_t outcome) {
     return world.metrics(0).commands[static_cast<std::size_t>(op)].value(outcome);
