@@ -10,6 +10,9 @@ namespace {
 // nothing to small writes, little enough for the caches and for a burst not to look like a slow reader.
 constexpr std::size_t turn_bytes_max = 512 * 1024;
 
+// A publish takes two rounds within a turn: to its home, and to its subscribers.
+constexpr int rounds_max = 8;
+
 // Memory of a self-batch that is kept for the next turn.
 constexpr std::size_t spare_mails_max = 16 * 1024;
 
@@ -236,7 +239,10 @@ void Shard::run_turn(Now now) {
   thread_.check();
   turn_wanted_ = true;  // whatever is added now is handled in this turn
   std::unique_ptr<Batch>& own = outgoing_[settings_.self];
-  while (take_requests(now.wall_ms) || (own && !own->empty())) {
+  int rounds = 0;
+  // Credit may let a session go on with what waited, and that brings new requests: after some rounds the
+  // loop's other connections come first.
+  while (rounds++ < rounds_max && (take_requests(now.wall_ms) || (own && !own->empty()))) {
     if (!own) continue;
     std::unique_ptr<Batch> batch = std::exchange(own, nullptr);
     held_credit_[settings_.self] = 0;
@@ -248,7 +254,7 @@ void Shard::run_turn(Now now) {
   metrics_.requests_waiting.set(static_cast<std::int64_t>(held_back));
   subscribers_.end_turn();
   post_outgoing();
-  turn_wanted_ = false;
+  turn_wanted_ = own && !own->empty();
 }
 
 // The self-batch of every turn reuses the memory of the one before.

@@ -177,15 +177,14 @@ void Worker::post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) {
 void Worker::turn() {
   in_turn_ = true;
   shard_.receive(inbox_.take());
-  do {
-    shard_.run_turn(now());
-    flush();
-    enforce_total();
-  } while (shard_.has_work());  // flushing may end sessions, and resume others
+  shard_.run_turn(now());
+  flush();
+  enforce_total();
   metrics_.outbox_bytes.set(static_cast<std::int64_t>(shard_.chunks().retained_bytes()));
   bury();
   in_turn_ = false;
-  if (shard_.has_work() || !dirty_.empty() || !dead_.empty()) want_turn();  // what the dead left behind
+  // What flushing resumed, what the dead left behind, and what this turn had no time for.
+  if (shard_.has_work() || !dirty_.empty() || !dead_.empty()) want_turn();
 }
 
 void Worker::flush() {

@@ -23,37 +23,38 @@ Client::~Client() {
 // --- batches
 
 void Client::run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request) {
-  Suspended start;
-  start.request = request;
-  run_from(commands, text, std::move(start));
+  Cursor at{request};
+  if (run_from(commands, at)) return;
+  // The batch's views belong to whoever reads the next message: what waits gets its own.
+  auto suspended = std::make_unique<Suspended>();
+  suspended->text = std::string(text);
+  const auto batch = suspended->parser.parse(suspended->text);
+  CRIER_ASSERT(batch);  // it was parsed before
+  suspended->commands = batch->commands;
+  suspended->at = at;
+  busy().suspended = std::move(suspended);
 }
 
-void Client::run_from(std::span<const command::Command> commands, std::string_view text, Suspended at) {
+// False when it had to stop, at `at`.
+bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
   for (; at.command < commands.size(); ++at.command, at.channel = 0) {
+    if (paused_) return false;
     const command::Command& command = commands[at.command];
-    if (!paused_) {
-      const auto* const publish_command = std::get_if<command::Publish>(&command.body);
-      if (publish_command == nullptr || !publish_command->broadcast) {
-        run(command, at.request, at.command);
-        continue;
-      }
-      // A broadcast is many publishes: it may have to stop between any two of them.
-      if (publish_broadcast(*publish_command, {at.request, at.command, command.id}, at.channel)) continue;
+    const auto* const publish_command = std::get_if<command::Publish>(&command.body);
+    if (publish_command == nullptr || !publish_command->broadcast) {
+      run(command, at.request, at.command);
+      continue;
     }
-    at.text = std::string(text);
-    busy().suspended = std::move(at);
-    return;
+    // A broadcast is many publishes: it may have to stop between any two of them.
+    if (!publish_broadcast(*publish_command, {at.request, at.command, command.id}, at.channel)) return false;
   }
+  return true;
 }
 
 void Client::continue_suspended() {
-  Suspended at = std::move(*busy_->suspended);
-  busy_->suspended.reset();
-  const std::string text = std::move(at.text);
-  const auto batch = environment_.parser.parse(text);
-  CRIER_ASSERT(batch);  // it was parsed before
-  run_from(batch->commands, text, std::move(at));
-  rest();
+  std::unique_ptr<Suspended> suspended = std::move(busy_->suspended);
+  if (run_from(suspended->commands, suspended->at)) return rest();
+  busy().suspended = std::move(suspended);
 }
 
 void Client::count_inflight(std::size_t bytes) {

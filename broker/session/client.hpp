@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +45,7 @@ class Client : public hub::Subscriber {
   [[nodiscard]] virtual bool can_subscribe() const = 0;
 
   // Runs a batch in order. `text` is the message that it was parsed from: when the session has as many
-  // bytes on their way as it may, what is left waits for credit, and the message is parsed again then.
+  // bytes on their way as it may, what is left of it is kept and waits for credit.
   void run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request);
   // As from `?channel=` on the upgrade: answered by a `subscribed` without id.
   void subscribe_at_connect(std::string_view channel);
@@ -67,16 +66,22 @@ class Client : public hub::Subscriber {
     ReplySlot slot;
     std::vector<command::PublishResult> results;
   };
-  // A batch that waits for credit, at a command and, in a broadcast, at a channel of it.
-  struct Suspended {
-    std::string text;
+  // Where a batch stands: at a command and, in a broadcast, at a channel of it.
+  struct Cursor {
     std::uint32_t request = 0;
     std::uint32_t command = 0;
     std::uint32_t channel = 0;
   };
+  // A batch that waits for credit, with what its views point into.
+  struct Suspended {
+    std::string text;
+    command::JsonCommandParser parser;
+    std::span<const command::Command> commands;
+    Cursor at;
+  };
   // What only busy sessions need.
   struct Busy {
-    std::optional<Suspended> suspended;
+    std::unique_ptr<Suspended> suspended;
     std::vector<PendingSubscribe> subscribes;
     std::vector<Broadcast> broadcasts;
     std::uint32_t next_broadcast = 1;
@@ -96,7 +101,7 @@ class Client : public hub::Subscriber {
   [[nodiscard]] static bool may_publish(const config::Namespace& settings, std::string_view data, Error& why);
   [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
   void run(const command::Command& command, std::uint32_t request, std::uint32_t index);
-  void run_from(std::span<const command::Command> commands, std::string_view text, Suspended at);
+  [[nodiscard]] bool run_from(std::span<const command::Command> commands, Cursor& at);
   void continue_suspended();
   void count_inflight(std::size_t bytes);
   [[nodiscard]] std::uint32_t find_subscription(std::string_view channel) const;

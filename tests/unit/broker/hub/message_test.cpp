@@ -20,7 +20,7 @@ TEST(Message, Is_one_whole_frame_with_its_push_position_and_time) {
   const MessagePtr sealed = message("news", R"({"a":1})");
   constexpr std::string_view json = R"({"op":"message","channel":"news","data":{"a":1},"position":"ep:7","time":1234})";
   EXPECT_EQ(sealed->json(), json);
-  EXPECT_EQ(sealed->frame(), "\x81" + std::string(1, static_cast<char>(json.size())) + std::string(json));
+  EXPECT_EQ(sealed->frame(), std::string(1, '\x81').append(1, static_cast<char>(json.size())).append(json));
   EXPECT_EQ(sealed->channel(), "news");
   EXPECT_EQ(sealed->data_json(), R"({"a":1})");
   EXPECT_EQ(sealed->offset(), 7U);

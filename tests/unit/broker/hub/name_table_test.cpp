@@ -31,7 +31,7 @@ void compare_with_model(std::uint64_t seed, std::size_t names,
   NameTable<Record> table;
   std::unordered_map<std::string, int> model;
   for (int i = 0; i < 6000; ++i) {
-    const std::string name = "n" + std::to_string(random() % names);
+    const std::string name = std::string("n").append(std::to_string(random() % names));
     Record* const found = table.find(name, hash(name));
     const auto expected = model.find(name);
     ASSERT_EQ(found != nullptr, expected != model.end()) << name;
