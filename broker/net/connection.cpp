@@ -104,7 +104,8 @@ void Connection::feed(std::span<char> bytes) {
   }
   if (bytes.empty() || closed_ || finishing_) return;
   CRIER_ASSERT(reading_paused());
-  rest_ = std::make_unique<std::string>(bytes.data(), bytes.size());
+  if (!rest_) rest_ = std::make_unique<std::string>();
+  rest_->append(bytes.data(), bytes.size());
 }
 
 // What was read before a pause comes first. At the end of a turn, when no session is on the stack.
