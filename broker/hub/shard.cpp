@@ -255,6 +255,7 @@ void Shard::run_turn(Now now) {
   subscribers_.end_turn();
   post_outgoing();
   turn_wanted_ = own && !own->empty();
+  if (turn_wanted_) surroundings_.want_turn();
 }
 
 // The self-batch of every turn reuses the memory of the one before.
