@@ -39,7 +39,7 @@ class InlineVector {
 
   // Order is not kept: the last element takes the place.
   void swap_remove(std::uint32_t at) noexcept {
-    CRIER_ASSERT(at < size_);
+    CRIER_ASSERT(at < size_ && size_ <= capacity_);
     data()[at] = data()[size_ - 1];
     --size_;
     if (size_ <= 1 && capacity_ > 1) shrink_to_inline();

@@ -10,8 +10,6 @@
 
 namespace {
 
-using crier::command::Position;
-
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
