@@ -14,7 +14,7 @@ void Home::handle(ShardId from, Request& request, std::int64_t now_ms) {
 }
 
 void Home::publish(ShardId from, PublishRequest& request, std::int64_t now_ms) {
-  const MessagePtr message = std::move(request.draft).seal(epoch_, ++sequence_, now_ms);
+  const MessagePtr message = std::move(request.draft).seal({epoch_, ++sequence_, sequence_, now_ms});
   if (!message->probe()) metrics_.published.add();
   if (const Channel* const channel = channels_.find(message->channel(), message->channel_hash())) {
     for (const Interest& interest : channel->interests) lanes_.send_message(interest.shard, message);

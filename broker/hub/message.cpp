@@ -72,7 +72,8 @@ MessageDraft::MessageDraft(std::string_view channel, std::size_t channel_hash, s
   push.data_json = data_json;
   push.encoding = options.encoding;
   push.epoch = "0123456789abcdef";  // room for the longest; the home writes its own
-  const std::size_t capacity = Message::json_at + command::json_bytes_max(push);
+  const std::size_t json_end_max = Message::json_at + command::json_bytes_max(push);
+  const std::size_t capacity = json_end_max + options.conflate_key.size();
   CRIER_ASSERT(capacity <= std::numeric_limits<std::uint32_t>::max());
   message_.reset(new (::operator new(sizeof(Message) + capacity)) Message);
   Message& message = *message_;
@@ -90,14 +91,22 @@ MessageDraft::MessageDraft(std::string_view channel, std::size_t channel_hash, s
   message.channel_bytes_ = static_cast<std::uint8_t>(channel.size());
   message.data_at_ = Message::json_at + static_cast<std::uint32_t>(opened.data_at);
   message.data_bytes_ = static_cast<std::uint32_t>(data_json.size());
+  message.expires_ms_ = static_cast<std::int64_t>(options.ttl_s) * 1000;
+  CRIER_ASSERT(options.conflate_key.size() <= std::numeric_limits<std::uint8_t>::max());
+  message.conflate_at_ = static_cast<std::uint32_t>(json_end_max);
+  message.conflate_bytes_ = static_cast<std::uint8_t>(options.conflate_key.size());
+  options.conflate_key.copy(message.text() + json_end_max, options.conflate_key.size());
   message.json_end_ = Message::json_at + static_cast<std::uint32_t>(opened.bytes);
 }
 
-MessagePtr MessageDraft::seal(std::string_view epoch, std::uint64_t offset, std::int64_t time_ms) && {
+MessagePtr MessageDraft::seal(const Seal& seal) && {
   Message& message = *message_;
-  message.offset_ = offset;
-  message.time_ms_ = time_ms;
-  char* const end = command::write_message_close(message.text() + message.json_end_, epoch, offset, time_ms);
+  message.offset_ = seal.offset;
+  message.number_ = seal.number;
+  message.time_ms_ = seal.time_ms;
+  if (message.expires_ms_ != 0) message.expires_ms_ += seal.time_ms;
+  char* const end =
+      command::write_message_close(message.text() + message.json_end_, seal.epoch, seal.offset, seal.time_ms);
   message.json_end_ = static_cast<std::uint32_t>(end - message.text());
   CRIER_ASSERT(message.json_end_ <= message.capacity_);
   const std::size_t payload = message.json_end_ - Message::json_at;

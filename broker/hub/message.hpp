@@ -50,8 +50,14 @@ class Message {
   [[nodiscard]] std::string_view data_json() const noexcept { return {text() + data_at_, data_bytes_}; }
   [[nodiscard]] command::Encoding encoding() const noexcept { return encoding_; }
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  // Dense within its channel and this life of its record at home: a jump says how many are missing.
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   [[nodiscard]] std::int64_t time_ms() const noexcept { return time_ms_; }
   [[nodiscard]] std::int64_t received_ns() const noexcept { return received_ns_; }
+  // Wall time from which the history forgets it; 0: by the history's own age alone.
+  [[nodiscard]] std::int64_t expires_ms() const noexcept { return expires_ms_; }
+  // Newer messages of the same channel and key may stand in for this one; "" is a key like any other.
+  [[nodiscard]] std::string_view conflate_key() const noexcept { return {text() + conflate_at_, conflate_bytes_}; }
   // The whole unmasked WebSocket frame with the JSON push, and the push alone.
   [[nodiscard]] std::string_view frame() const noexcept { return {text() + frame_at_, json_end_ - frame_at_}; }
   [[nodiscard]] std::string_view json() const noexcept { return {text() + json_at, json_end_ - json_at}; }
@@ -80,7 +86,9 @@ class Message {
   std::uint32_t capacity_ = 0;
   std::size_t channel_hash_ = 0;
   std::uint64_t offset_ = 0;
+  std::uint64_t number_ = 0;
   std::int64_t time_ms_ = 0;
+  std::int64_t expires_ms_ = 0;  // until it is sealed: its time to live
   std::int64_t received_ns_ = 0;
   SessionId excluded_[2];
   std::uint32_t frame_at_ = json_at;
@@ -88,6 +96,8 @@ class Message {
   std::uint32_t channel_at_ = 0;
   std::uint32_t data_at_ = 0;
   std::uint32_t data_bytes_ = 0;
+  std::uint32_t conflate_at_ = 0;
+  std::uint8_t conflate_bytes_ = 0;
   std::uint8_t channel_bytes_ = 0;
   command::Encoding encoding_ = command::Encoding::json;
   bool excludes_ = false;
@@ -133,7 +143,17 @@ struct MessageOptions {
   const SessionId* exclude = nullptr;
   bool compressible = true;
   bool probe = false;
-  std::int64_t received_ns = 0;  // steady clock, for the latency histogram
+  std::int64_t received_ns = 0;        // steady clock, for the latency histogram
+  std::string_view conflate_key = {};  // at most 255 bytes
+  std::uint64_t ttl_s = 0;             // 0: none
+};
+
+// What only the home knows of a message.
+struct Seal {
+  std::string_view epoch;  // "" when the channel keeps no history: the message shows no position
+  std::uint64_t offset = 0;
+  std::uint64_t number = 0;
+  std::int64_t time_ms = 0;
 };
 
 // A message with one owner and no position yet.
@@ -144,7 +164,7 @@ class MessageDraft {
   [[nodiscard]] const Message& operator*() const noexcept { return *message_; }
   [[nodiscard]] const Message* operator->() const noexcept { return message_.get(); }
   // Home only: writes position, time and the frame's head; the message is immutable afterwards.
-  [[nodiscard]] MessagePtr seal(std::string_view epoch, std::uint64_t offset, std::int64_t time_ms) &&;
+  [[nodiscard]] MessagePtr seal(const Seal& seal) &&;
 
  private:
   std::unique_ptr<Message, MessageDelete> message_;

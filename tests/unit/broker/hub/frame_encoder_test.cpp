@@ -11,7 +11,7 @@ namespace crier::hub {
 namespace {
 
 MessagePtr message(const std::string& data, bool compressible = true) {
-  return MessageDraft("a", hash_of("a"), data, {.compressible = compressible}).seal("e", 1, 1);
+  return MessageDraft("a", hash_of("a"), data, {.compressible = compressible}).seal({"e", 1, 1, 1});
 }
 
 testing::ServerFrame encode(FrameEncoder& encoder, const Message& message, WireForm form) {

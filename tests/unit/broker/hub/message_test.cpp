@@ -13,7 +13,7 @@ namespace {
 
 MessagePtr message(std::string_view channel, std::string_view data, const MessageOptions& options = {},
                    std::string_view epoch = "ep", std::uint64_t offset = 7, std::int64_t time_ms = 1234) {
-  return MessageDraft(channel, hash_of(channel), data, options).seal(epoch, offset, time_ms);
+  return MessageDraft(channel, hash_of(channel), data, options).seal({epoch, offset, offset, time_ms});
 }
 
 TEST(Message, Is_one_whole_frame_with_its_push_position_and_time) {
@@ -63,7 +63,7 @@ TEST(Message, Carries_a_channel_name_of_255_bytes) {
 TEST(Message, Costs_the_same_before_and_after_it_is_sealed) {
   MessageDraft draft("a", hash_of("a"), "12345", {});
   const std::size_t bytes = draft->bytes();
-  EXPECT_EQ(std::move(draft).seal("e", 1, 1)->bytes(), bytes);
+  EXPECT_EQ(std::move(draft).seal({"e", 1, 1, 1})->bytes(), bytes);
   EXPECT_GT(bytes, sizeof(Message) + 5);
 }
 

@@ -50,7 +50,7 @@ class SubscriberTableTest : public ::testing::Test {
     table.remove(subscription);
   }
   void say(std::string_view data, std::string_view channel = "a", const MessageOptions& options = {}) {
-    table.deliver(*MessageDraft(channel, hash_of(channel), data, options).seal("e", ++offset, 1));
+    table.deliver(*MessageDraft(channel, hash_of(channel), data, options).seal({"e", ++offset, offset, 1}));
   }
   void TearDown() override {
     while (!subscriptions.empty()) remove(*subscriptions.back());
