@@ -36,15 +36,23 @@ void blame(Draft& draft, std::string_view id, std::string found, std::string_vie
   draft.add_problem(source, "found " + found + ", expected " + std::string(expected) + ". " + std::string(consequence));
 }
 
-std::string message_size_id(std::string_view name) {
-  return "namespace." + std::string(name) + ".message_bytes_max";
+std::string id_in(std::string_view name, std::string_view key) {
+  return "namespace." + std::string(name) + "." + std::string(key);
 }
 
-// Is the size in force the one somebody meant? Not when its own line, or the line it is inherited from, is faulty.
-bool message_size_meant(const Draft& draft, std::string_view name) {
-  const std::string id = message_size_id(name);
+std::string message_size_id(std::string_view name) {
+  return id_in(name, "message_bytes_max");
+}
+
+// Is the value in force the one somebody meant? Not when its own line, or the line it is inherited from, is faulty.
+bool meant(const Draft& draft, std::string_view name, std::string_view key) {
+  const std::string id = id_in(name, key);
   if (draft.faulty(id)) return false;
-  return draft.source_of(id) != nullptr || !draft.faulty(message_size_id("default"));
+  return draft.source_of(id) != nullptr || !draft.faulty(id_in("default", key));
+}
+
+bool message_size_meant(const Draft& draft, std::string_view name) {
+  return meant(draft, name, "message_bytes_max");
 }
 
 bool any_faulty(const Draft& draft, std::initializer_list<std::string_view> ids) {
@@ -159,6 +167,8 @@ void check_queues(Draft& draft) {
           "A single largest message would disconnect every subscriber.");
   require("limits.inflight_bytes_max", draft.config.limits.inflight_bytes_max,
           "A publisher of one largest message would wait for ever.");
+  require("engine.queue_bytes_max", draft.config.engine.queue_bytes_max,
+          "A largest message would always be refused as unavailable.");
 }
 
 void check_outbox_total(Draft& draft) {
@@ -168,6 +178,26 @@ void check_outbox_total(Draft& draft) {
   blame(draft, "limits.outbox_total_bytes_max", size_of(limits.outbox_total_bytes_max), "limits.outbox_bytes_max",
         "at least limits.outbox_bytes_max (" + size_of(limits.outbox_bytes_max) + ")",
         "One slow subscriber could use up what all share.");
+}
+
+bool keeps_what_has_no_life(const History& history) {
+  return history.messages > 0 && history.age == milliseconds(0);
+}
+
+void check_histories(Draft& draft) {
+  const Config& config = draft.config;
+  const bool default_is_wrong = keeps_what_has_no_life(config.settings_of("default").history);
+  for (const auto& [name, settings] : config.namespaces) {
+    if (!meant(draft, name, "history.messages") || !meant(draft, name, "history.age")) continue;
+    if (!keeps_what_has_no_life(settings.history)) continue;
+    const std::string age = id_in(name, "history.age");
+    // Inherited: said once, for `default`.
+    if (name != "default" && default_is_wrong && draft.source_of(age) == nullptr) continue;
+    const std::string messages = id_in(name, "history.messages");
+    blame(draft, age, duration_text(settings.history.age), messages,
+          "a life for the messages that " + messages + " (" + std::to_string(settings.history.messages) + ") keeps",
+          "Each would be forgotten at once: messages = 0 keeps none.");
+  }
 }
 
 }  // namespace
@@ -180,6 +210,7 @@ void check_draft(Draft& draft) {
   check_message_sizes(draft);
   check_queues(draft);
   check_outbox_total(draft);
+  check_histories(draft);
 }
 
 }  // namespace crier::config

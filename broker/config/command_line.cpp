@@ -39,6 +39,7 @@ constexpr std::string_view serve_footer =
     "  crier serve --listen 127.0.0.1:0 --log-level debug\n"
     "  crier serve --listen 127.0.0.1:8008 --listen [::1]:8008 --threads 4\n"
     "  crier serve --config /etc/crier.toml --log-format json\n"
+    "  crier serve --state-dir /var/lib/crier\n"
     "\n"
     "An option wins over the file, the file over the defaults. deploy/crier.toml explains every setting of the\n"
     "file. In protected mode, the default, only loopback addresses are accepted; a file with\n"
@@ -55,6 +56,7 @@ struct Words {
   std::vector<std::string> listen;
   std::vector<std::string> admin;
   std::vector<std::string> threads;
+  std::vector<std::string> state_dir;
   std::vector<std::string> log_level;
   std::vector<std::string> log_format;
 };
@@ -81,6 +83,9 @@ CLI::App* add_serve(CLI::App& root, Words& words) {
       "Listen there, repeatable (default: 127.0.0.1:8008)\nPort 0 takes a free one and prints it");
   add("--admin", words.admin, "HOST:PORT", "Metrics and health, loopback only (default: 127.0.0.1:9008)");
   add("--threads", words.threads, "N", "Threads that serve connections (default: 0, one per core)");
+  add("--state-dir", words.state_dir, "DIR",
+      "Keep history, positions and idempotency keys there over a\nrestart in order (default: none, they end with the "
+      "broker)");
   serve->add_flag("--echo", words.echo, "Serve a WebSocket path /echo that returns every message")
       ->disable_flag_override();
   add("--log-level", words.log_level, "LEVEL", "debug, info, warn or error (default: info)");
@@ -158,6 +163,7 @@ void apply_flags(Draft& draft, const Words& words) {
   }
   apply("--admin", "server.admin", words.admin, as_value);
   apply("--threads", "server.threads", words.threads, as_number);
+  apply("--state-dir", "server.state_dir", words.state_dir, as_value);
   apply("--log-level", "log.level", words.log_level, as_value);
   apply("--log-format", "log.format", words.log_format, as_value);
   draft.config.server.echo = words.echo;
@@ -218,8 +224,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (words.serve_help) return finish(serve->help("crier"));
 
   constexpr std::array<std::string_view, 3> root_words{"serve", "--help", "--version"};
-  constexpr std::array<std::string_view, 8> serve_words{"--config", "--listen",    "--admin",      "--threads",
-                                                        "--echo",   "--log-level", "--log-format", "--help"};
+  constexpr std::array<std::string_view, 9> serve_words{
+      "--config", "--listen", "--admin", "--threads", "--state-dir", "--echo", "--log-level", "--log-format", "--help"};
   Problems problems = unknown_words(root.remaining(), root_words, "crier --help");
   if (*serve)
     std::ranges::move(unknown_words(serve->remaining(), serve_words, "crier serve --help"),

@@ -23,7 +23,8 @@ struct Server {
   std::vector<std::string> paths = {"/message"};
   std::optional<std::vector<std::string>> origins;  // unset: same + local in protected mode
   bool protected_mode = true;
-  bool echo = false;  // --echo: a WebSocket path /echo that returns every message
+  bool echo = false;      // --echo: a WebSocket path /echo that returns every message
+  std::string state_dir;  // where history, epochs and idempotency keys outlive a restart; "": nowhere
 
   friend bool operator==(const Server&, const Server&) = default;
 };
@@ -40,7 +41,9 @@ struct Limits {
   std::size_t outbox_bytes_max = 1024 * 1024;
   std::size_t outbox_total_bytes_max = 1024 * 1024 * 1024;
   std::size_t inflight_bytes_max = 1024 * 1024;
+  std::size_t history_bytes_max = 256 * 1024 * 1024;  // of all channels, split evenly over the threads
   std::size_t channels_max = 1'000'000;
+  std::size_t idempotency_keys_max = 100'000;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -53,8 +56,17 @@ struct Compression {
   friend bool operator==(const Compression&, const Compression&) = default;
 };
 
-enum class Overflow : std::uint8_t { disconnect };
+enum class Overflow : std::uint8_t { disconnect, drop_oldest, conflate };
 enum class Who : std::uint8_t { anyone, nobody };
+enum class Access : std::uint8_t { subscribers, nobody };  // subscribers: whoever may subscribe to the channel
+
+// What a channel keeps: so many messages at most, none older than that.
+struct History {
+  std::size_t messages = 100;  // 0: none is kept
+  milliseconds age{120'000};
+
+  friend bool operator==(const History&, const History&) = default;
+};
 
 // The settings of one namespace, whole: what a table leaves out was taken from `default`.
 struct Namespace {
@@ -63,8 +75,26 @@ struct Namespace {
   Overflow overflow = Overflow::disconnect;
   std::size_t message_bytes_max = 64 * 1024;  // of `data`
   bool compression = true;
+  Access history_access = Access::subscribers;  // the `history` command, `since` and `last`
+  Access presence_access = Access::subscribers;
+  Access pattern_access = Access::subscribers;
+  History history;
+  bool presence = true;
+  std::size_t presence_watch_max = 1000;  // above so many members watchers get counts; 0: always
+  milliseconds idempotency_window{120'000};
 
   friend bool operator==(const Namespace&, const Namespace&) = default;
+};
+
+enum class EngineKind : std::uint8_t { memory };
+
+// Where a message gets its position.
+struct Engine {
+  EngineKind kind = EngineKind::memory;
+  std::size_t queue_bytes_max = 64 * 1024 * 1024;  // publishes that wait for the engine; then `unavailable`
+  milliseconds timeout{5'000};                     // then `timeout`
+
+  friend bool operator==(const Engine&, const Engine&) = default;
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
@@ -81,6 +111,7 @@ struct Config {
   Limits limits;
   Compression compression;
   std::map<std::string, Namespace, std::less<>> namespaces = {{"default", Namespace{}}};
+  Engine engine;
   Log log;
 
   // The settings of a namespace ("": none given); an undeclared one has those of `default`.

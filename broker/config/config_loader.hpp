@@ -33,8 +33,8 @@ struct CommandLine {
   std::string output;  // to print when finished (stdout when exit_code is 0, else stderr)
   Config config;       // the file's values with the flags on top, checked as a whole
 };
-// `crier serve [--config FILE] [--listen HOST:PORT]… [--admin HOST:PORT] [--threads N] [--echo]
-//  [--log-level L] [--log-format text|json]`. Reads the file. Bad flags and a bad file end with
+// `crier serve [--config FILE] [--listen HOST:PORT]… [--admin HOST:PORT] [--threads N] [--state-dir DIR]
+//  [--echo] [--log-level L] [--log-format text|json]`. Reads the file. Bad flags and a bad file end with
 // exit_code 2 and every problem in `output`, a line each.
 [[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv);
 

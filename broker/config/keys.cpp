@@ -21,6 +21,7 @@ struct Key {
 constexpr std::int64_t KiB = 1024;
 constexpr std::int64_t MiB = 1024 * KiB;
 constexpr std::int64_t GiB = 1024 * MiB;
+constexpr std::int64_t hour_ms = 3'600'000;
 
 // Shorter and a loaded machine cuts off honest clients; longer and dead peers keep what they hold.
 constexpr Range timeout_range{100, 3'600'000, "A loaded machine would cut off honest clients.",
@@ -42,6 +43,7 @@ constexpr auto server_keys = std::to_array<Key<Server>>({
        t.origins = std::move(origins);
      }},
     {"protected_mode", [](const Setting& s, Server& t) { read_flag(s, t.protected_mode); }},
+    {"state_dir", [](const Setting& s, Server& t) { (void)read_text(s, t.state_dir, judge_directory); }},
 });
 
 constexpr auto limits_keys = std::to_array<Key<Limits>>({
@@ -88,9 +90,21 @@ constexpr auto limits_keys = std::to_array<Key<Limits>>({
        read_size(s, t.inflight_bytes_max,
                  {KiB, GiB, "Publishers would come to a halt.", "One publisher could fill the memory."});
      }},
+    {"history_bytes_max",
+     [](const Setting& s, Limits& t) {
+       read_size(s, t.history_bytes_max,
+                 {KiB, 1024 * GiB, "Hardly a message could be kept: history = { messages = 0 } keeps none.",
+                  "No machine has that much."});
+     }},
     {"channels_max",
      [](const Setting& s, Limits& t) {
        read_integer(s, t.channels_max, {1, 100'000'000, "Nobody could subscribe.", "No machine has memory for them."});
+     }},
+    {"idempotency_keys_max",
+     [](const Setting& s, Limits& t) {
+       read_integer(
+           s, t.idempotency_keys_max,
+           {1, 100'000'000, "No publish with a key would be known again.", "No machine has memory for them."});
      }},
 });
 
@@ -107,7 +121,23 @@ constexpr auto compression_keys = std::to_array<Key<Compression>>({
 });
 
 constexpr std::array who_words{Word{"anyone"}, Word{"nobody"}, Word{"authenticated", false}, Word{"granted", false}};
-constexpr std::array overflow_words{Word{"disconnect"}, Word{"drop_oldest", false}, Word{"conflate", false}};
+constexpr std::array overflow_words{Word{"disconnect"}, Word{"drop_oldest"}, Word{"conflate"}};
+constexpr std::array access_words{Word{"subscribers"}, Word{"nobody"}, Word{"granted", false}};
+constexpr std::array pattern_words{Word{"subscribers"}, Word{"nobody"}, Word{"anyone"}, Word{"granted", false}};
+
+constexpr auto history_keys = std::to_array<Key<History>>({
+    {"messages",
+     [](const Setting& s, History& t) {
+       read_integer(s, t.messages,
+                    {0, 1'000'000, "0 keeps none.", "Nobody could take a replay of that many: a database keeps more."});
+     }},
+    {"age",
+     [](const Setting& s, History& t) {
+       read_duration(s, t.age, {0, 8'760 * hour_ms, "", "Memory is no archive: a database keeps longer."});
+     }},
+});
+
+void read_history(const Setting& setting, History& history);
 
 constexpr auto namespace_keys = std::to_array<Key<Namespace>>({
     {"subscribe", [](const Setting& s, Namespace& t) { read_word(s, t.subscribe, who_words); }},
@@ -119,6 +149,45 @@ constexpr auto namespace_keys = std::to_array<Key<Namespace>>({
                  {1, GiB, "Nothing would fit: publish = \"nobody\" says so.", "One message could fill the memory."});
      }},
     {"compression", [](const Setting& s, Namespace& t) { read_flag(s, t.compression); }},
+    {"history_access", [](const Setting& s, Namespace& t) { read_word(s, t.history_access, access_words); }},
+    {"presence_access", [](const Setting& s, Namespace& t) { read_word(s, t.presence_access, access_words); }},
+    {"pattern_access",
+     [](const Setting& s, Namespace& t) {
+       // Without keys and tokens "anyone", protected mode's word, is whoever may subscribe.
+       if (const auto index = word_of(s, pattern_words)) {
+         t.pattern_access = pattern_words[*index].text == "nobody" ? Access::nobody : Access::subscribers;
+       }
+     }},
+    {"history", [](const Setting& s, Namespace& t) { read_history(s, t.history); }},
+    {"presence", [](const Setting& s, Namespace& t) { read_flag(s, t.presence); }},
+    {"presence_watch_max",
+     [](const Setting& s, Namespace& t) {
+       read_integer(s, t.presence_watch_max,
+                    {0, 1'000'000, "0 always counts.", "Each join and leave would go to that many watchers."});
+     }},
+    {"idempotency_window",
+     [](const Setting& s, Namespace& t) {
+       read_duration(s, t.idempotency_window,
+                     {1'000, 24 * hour_ms, "A retry would come too late, and be published a second time.",
+                      "Every key would take up memory that long."});
+     }},
+});
+
+constexpr std::array engine_words{Word{"memory"}, Word{"nats", false}};
+
+constexpr auto engine_keys = std::to_array<Key<Engine>>({
+    {"kind", [](const Setting& s, Engine& t) { read_word(s, t.kind, engine_words); }},
+    {"queue_bytes_max",
+     [](const Setting& s, Engine& t) {
+       read_size(s, t.queue_bytes_max,
+                 {KiB, 1024 * GiB, "Publishes would be refused as unavailable.", "No machine has that much."});
+     }},
+    {"timeout",
+     [](const Setting& s, Engine& t) {
+       read_duration(s, t.timeout,
+                     {100, 600'000, "A loaded machine would answer timeout for messages that it stores.",
+                      "Publishers would wait that long for an answer."});
+     }},
 });
 
 constexpr std::array level_words{Word{"debug"}, Word{"info"}, Word{"warn"}, Word{"error"}};
@@ -131,27 +200,26 @@ constexpr auto log_keys = std::to_array<Key<Log>>({
 
 // Named by the project's configuration contract, without a meaning yet: told apart from slips, because an operator
 // who relies on one must learn that it would do nothing.
-constexpr std::array<std::string_view, 5> later_server{"hosts", "trusted_proxies", "proxy_protocol", "drain_timeout",
-                                                       "state_dir"};
-constexpr std::array<std::string_view, 5> later_limits{"connections_per_ip_max", "connects_per_second_max",
-                                                       "commands_per_second_max", "history_bytes_max",
-                                                       "idempotency_keys_max"};
-constexpr std::array<std::string_view, 8> later_namespace{
-    "history_access", "presence_access",    "pattern_access",    "history", "presence",
-    "rate",           "presence_watch_max", "idempotency_window"};
-constexpr std::array<std::string_view, 3> later_tables{"tls", "auth", "engine"};
-constexpr std::array<std::string_view, 5> tables{"server", "limits", "compression", "namespace", "log"};
+constexpr std::array<std::string_view, 4> later_server{"hosts", "trusted_proxies", "proxy_protocol", "drain_timeout"};
+constexpr std::array<std::string_view, 3> later_limits{"connections_per_ip_max", "connects_per_second_max",
+                                                       "commands_per_second_max"};
+constexpr std::array<std::string_view, 1> later_namespace{"rate"};
+constexpr std::array<std::string_view, 1> later_engine{"nats"};
+constexpr std::array<std::string_view, 2> later_tables{"tls", "auth"};
+constexpr std::array<std::string_view, 6> tables{"server", "limits", "compression", "namespace", "engine", "log"};
+constexpr std::span<const std::string_view> none_later;
 
 // Calls visit(table, keys, keys of later versions, target's field of the configuration) for each plain table.
 template <class Visit>
 void for_each_table(Config& config, Visit visit) {
-  constexpr std::span<const std::string_view> none;
   visit(std::string_view("server"), std::span(server_keys), std::span<const std::string_view>(later_server),
         config.server);
   visit(std::string_view("limits"), std::span(limits_keys), std::span<const std::string_view>(later_limits),
         config.limits);
-  visit(std::string_view("compression"), std::span(compression_keys), none, config.compression);
-  visit(std::string_view("log"), std::span(log_keys), none, config.log);
+  visit(std::string_view("compression"), std::span(compression_keys), none_later, config.compression);
+  visit(std::string_view("engine"), std::span(engine_keys), std::span<const std::string_view>(later_engine),
+        config.engine);
+  visit(std::string_view("log"), std::span(log_keys), none_later, config.log);
 }
 
 template <class Target, std::size_t Extent>
@@ -172,6 +240,7 @@ std::string home_of(std::string_view name) {
   };
   for_each_table(unused, [&](std::string_view table, auto keys, auto, auto&) { look_into(table, names_of(keys)); });
   look_into("namespace.default", names_of(std::span(namespace_keys)));
+  look_into("namespace.default.history", names_of(std::span(history_keys)));
   return homes;
 }
 
@@ -200,18 +269,28 @@ void refuse_key(Draft& draft, const Source& source, std::string_view table, std:
   draft.add_problem(source, text);
 }
 
+// `id` holds every name whole, where the header, which is to be read, may cut it.
 template <class Target, std::size_t Extent>
-void read_table(Draft& draft, const std::string& file_name, const std::string& id, const Table& table,
+void read_table(Draft& draft, const Source& header, const std::string& id, const Table& table,
                 std::span<const Key<Target>, Extent> keys, std::span<const std::string_view> later, Target& target) {
   for (const Member& member : table) {
-    const Source source{file_name, id + "." + key_text(member.key), member.place};
+    const Source source{header.where, header.key + "." + key_text(member.key), member.place};
     const auto key = std::ranges::find(keys, member.key, &Key<Target>::name);
     if (key == keys.end()) {
-      refuse_key(draft, source, id, member.key, names_of(keys), later);
+      refuse_key(draft, source, header.key, member.key, names_of(keys), later);
       continue;
     }
     key->read(Setting{draft, id + "." + member.key, source, member.value}, target);
   }
+}
+
+// `history` stays as it was inherited where the table leaves a key out.
+void read_history(const Setting& setting, History& history) {
+  if (const auto* table = std::get_if<Table>(&setting.value.data)) {
+    return read_table(setting.draft, setting.source, setting.id, *table, std::span(history_keys), none_later, history);
+  }
+  setting.refuse("a table, as { messages = 100, age = \"2m\" }");
+  for (const auto& key : history_keys) setting.draft.mark_faulty(concat({setting.id, ".", key.name}));
 }
 
 // The table behind a header, or nothing after refusing what stands there instead.
@@ -222,12 +301,11 @@ const Table* table_of(Draft& draft, const Source& source, const Value& value, st
 }
 
 void read_namespace(Draft& draft, const std::string& file_name, const Member& member) {
-  const std::string id = "namespace." + key_text(member.key);
-  const Source source{file_name, id, member.place};
+  const Source source{file_name, "namespace." + key_text(member.key), member.place};
   const Table* table = table_of(draft, source, member.value, "[namespace.default], say, and the settings below it");
   if (table == nullptr) return;
   Namespace settings = draft.config.settings_of("default");
-  read_table(draft, file_name, id, *table, std::span(namespace_keys), later_namespace, settings);
+  read_table(draft, source, "namespace." + member.key, *table, std::span(namespace_keys), later_namespace, settings);
   if (is_bare(member.key)) {
     draft.config.namespaces.insert_or_assign(member.key, settings);
     return;
@@ -273,7 +351,7 @@ void read_document(Draft& draft, const std::string& file_name, const Table& docu
     if (table == nullptr) continue;
     if (member.key == "namespace") read_namespaces(draft, file_name, *table);
     for_each_table(draft.config, [&](std::string_view name, auto keys, auto later, auto& target) {
-      if (name == member.key) read_table(draft, file_name, member.key, *table, keys, later, target);
+      if (name == member.key) read_table(draft, source, member.key, *table, keys, later, target);
     });
   }
 }
@@ -296,10 +374,13 @@ std::vector<std::string> supported_keys() {
   Config unused;
   std::vector<std::string> out;
   const auto add = [&](std::string_view table, const std::vector<std::string_view>& names) {
-    for (const std::string_view name : names) out.push_back(concat({table, ".", name}));
+    for (const std::string_view name : names) {
+      if (name != "history") out.push_back(concat({table, ".", name}));  // a table: its own keys are below
+    }
   };
   for_each_table(unused, [&](std::string_view table, auto keys, auto, auto&) { add(table, names_of(keys)); });
   add("namespace.*", names_of(std::span(namespace_keys)));
+  add("namespace.*.history", names_of(std::span(history_keys)));
   return out;
 }
 

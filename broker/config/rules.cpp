@@ -7,6 +7,8 @@
 namespace crier::config {
 namespace {
 
+constexpr std::size_t directory_bytes_max = 4000;  // PATH_MAX is 4096, and a file's name follows
+
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -72,6 +74,13 @@ std::optional<Objection> judge_path(std::string_view text) {
   if (!text.starts_with('/') || !std::ranges::all_of(text, is_visible_ascii)) return Objection{expected, ""};
   if (text == "/") return Objection{expected, "\"/\" itself is the demo page's."};
   return std::nullopt;
+}
+
+std::optional<Objection> judge_directory(std::string_view text) {
+  const bool disturbs = std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
+  if (!disturbs && text.size() <= directory_bytes_max) return std::nullopt;
+  return Objection{"a directory's path, as \"/var/lib/crier\", or \"\" for none",
+                   disturbs ? "A control character in a path is a slip." : "No system has paths of that length."};
 }
 
 std::optional<Objection> judge_origin(std::string_view text) {

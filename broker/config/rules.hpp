@@ -1,4 +1,4 @@
-// What a string of a list may be.
+// What the text of a setting, or of an item of its list, may be.
 #pragma once
 
 #include <optional>
@@ -12,5 +12,6 @@ namespace crier::config {
 [[nodiscard]] std::optional<Objection> judge_host_name(std::string_view text);
 [[nodiscard]] std::optional<Objection> judge_path(std::string_view text);
 [[nodiscard]] std::optional<Objection> judge_origin(std::string_view text);
+[[nodiscard]] std::optional<Objection> judge_directory(std::string_view text);  // "": none
 
 }  // namespace crier::config

@@ -33,7 +33,7 @@
 namespace crier::config {
 namespace {
 
-// namespace.NAME.KEY is the deepest setting, and may hold a list.
+// namespace.NAME.history.KEY is the deepest setting, and may hold a list.
 constexpr unsigned depth_max = 6;
 
 // The parser below makes a table of each part of a dotted key and destroys them recursively: a line of many

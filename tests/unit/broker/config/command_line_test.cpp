@@ -65,10 +65,11 @@ TEST(CommandLine, Brings_every_flag) {
   expected.server.admin = "localhost:9";
   expected.server.threads = 3;
   expected.server.echo = true;
+  expected.server.state_dir = "state";
   expected.log.level = LogLevel::debug;
   expected.log.format = LogFormat::json;
   EXPECT_EQ(config_of({"serve", "--listen", "127.0.0.1:0", "--listen=[::1]:80", "--admin", "localhost:9", "--threads",
-                       "3", "--echo", "--log-level", "debug", "--log-format=json"}),
+                       "3", "--state-dir", "state", "--echo", "--log-level", "debug", "--log-format=json"}),
             expected);
 }
 
@@ -84,6 +85,17 @@ TEST(CommandLine, Lets_flags_win_over_the_file) {
   EXPECT_EQ(both.server.threads, 2U);
   EXPECT_EQ(both.server.paths, std::vector<std::string>{"/p"});
   EXPECT_EQ(both.log.level, LogLevel::error);
+}
+
+TEST(CommandLine, Puts_the_state_elsewhere_or_nowhere_than_the_file_says) {
+  const File file("server.state_dir = '/var/lib/crier'");
+  EXPECT_EQ(config_of({"serve", "--config", file.path()}).server.state_dir, "/var/lib/crier");
+  EXPECT_EQ(config_of({"serve", "--config", file.path(), "--state-dir", "/run/x y"}).server.state_dir, "/run/x y");
+  EXPECT_EQ(config_of({"serve", "--config", file.path(), "--state-dir", ""}).server.state_dir, "");
+  EXPECT_EQ(refusal({"serve", "--state-dir", "a\tb"}),
+            "--state-dir: found \"a\\x09b\", expected a directory's path, as \"/var/lib/crier\", or \"\" for none. A "
+            "control character in a path is a slip.\n");
+  EXPECT_EQ(refusal({"serve", "--statedir", "x"}), "--statedir: unknown option, did you mean `--state-dir`?\n");
 }
 
 TEST(CommandLine, Judges_protected_mode_by_what_is_in_force) {
@@ -175,10 +187,10 @@ TEST(CommandLine, Helps_with_every_option_its_default_and_examples) {
   const CommandLine serve = run({"serve", "--help"});
   EXPECT_EQ(serve.action, CommandLine::Action::finished);
   EXPECT_EQ(serve.exit_code, 0);
-  for (const char* text :
-       {"Usage: crier serve [OPTIONS]\n", "--config FILE ", "--listen HOST:PORT ", "(default: 127.0.0.1:8008)",
-        "--admin HOST:PORT ", "(default: 127.0.0.1:9008)", "--threads N ", "--echo ", "--log-level LEVEL ",
-        "--log-format FORMAT ", "--help ", "ws://127.0.0.1:8008/message", "Examples:\n  crier serve\n"}) {
+  for (const char* text : {"Usage: crier serve [OPTIONS]\n", "--config FILE ", "--listen HOST:PORT ",
+                           "(default: 127.0.0.1:8008)", "--admin HOST:PORT ", "(default: 127.0.0.1:9008)",
+                           "--threads N ", "--state-dir DIR ", "--echo ", "--log-level LEVEL ", "--log-format FORMAT ",
+                           "--help ", "ws://127.0.0.1:8008/message", "Examples:\n  crier serve\n"}) {
     EXPECT_NE(serve.output.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(run({"serve", "-h", "--threads", "many"}).output, serve.output);

@@ -53,41 +53,50 @@ TEST(ConfigFault, Of_a_key_like_no_other_lists_the_tables_keys) {
             "crier.toml:2:1: log.\"a\\x0ab\": unknown key `\"a\\x0ab\"`, [log] has: level, format.");
   EXPECT_EQ(fault("zzz = 1"),
             "crier.toml:1:1: zzz: unknown key `zzz`, every key stands in a table: server, limits, "
-            "compression, namespace, log.");
+            "compression, namespace, engine, log.");
 }
 
 TEST(ConfigFault, Of_an_unknown_table_names_the_nearest_or_all) {
   EXPECT_EQ(fault("[sever]"), "crier.toml:1:2: sever: unknown table [sever], did you mean [server]?");
   EXPECT_EQ(fault("[zzz]"),
-            "crier.toml:1:2: zzz: unknown table [zzz], the tables are: server, limits, compression, "
-            "namespace, log.");
+            "crier.toml:1:2: zzz: unknown table [zzz], the tables are: server, limits, compression, namespace, "
+            "engine, log.");
 }
 
 TEST(ConfigFault, Of_a_key_of_a_later_version_says_that_it_would_do_nothing) {
   EXPECT_EQ(fault("[server]\nhosts = []"),
             "crier.toml:2:1: server.hosts: not supported by this version. Leave it out: it would have no effect.");
   for (const std::string key :
-       {"server.trusted_proxies", "server.proxy_protocol", "server.drain_timeout", "server.state_dir",
-        "limits.connections_per_ip_max", "limits.connects_per_second_max", "limits.commands_per_second_max",
-        "limits.history_bytes_max", "limits.idempotency_keys_max", "namespace.chat.history_access",
-        "namespace.chat.presence_access", "namespace.chat.pattern_access", "namespace.chat.history",
-        "namespace.chat.presence", "namespace.chat.presence_watch_max", "namespace.chat.rate",
-        "namespace.chat.idempotency_window"}) {
+       {"server.trusted_proxies", "server.proxy_protocol", "server.drain_timeout", "limits.connections_per_ip_max",
+        "limits.connects_per_second_max", "limits.commands_per_second_max", "namespace.chat.rate", "engine.nats"}) {
     EXPECT_TRUE(
         fault(key + " = 1").ends_with(key + ": not supported by this version. Leave it out: it would have no effect."));
   }
-  EXPECT_EQ(faults("[tls]\ncertificate = ''\n[auth.jwt]\nsecret = ''\n[engine]\nkind = 'nats'\n"),
+  EXPECT_EQ(faults("[tls]\ncertificate = ''\n[auth.jwt]\nsecret = ''\n[engine.nats]\nstream = 'CRIER'\n"),
             (std::vector<std::string>{
                 "crier.toml:1:2: tls: not supported by this version. Leave it out: it would have no effect.",
                 "crier.toml:3:2: auth: not supported by this version. Leave it out: it would have no effect.",
-                "crier.toml:5:2: engine: not supported by this version. Leave it out: it would have no effect.",
+                "crier.toml:5:9: engine.nats: not supported by this version. Leave it out: it would have no effect.",
             }));
 }
 
 TEST(ConfigFault, Of_a_word_names_the_words_there_are) {
-  EXPECT_EQ(fault("[namespace.default]\noverflow = 'drop_oldest'"),
-            "crier.toml:2:1: namespace.default.overflow: found \"drop_oldest\", expected \"disconnect\". "
-            "\"drop_oldest\" is not supported by this version.");
+  EXPECT_EQ(fault("[namespace.default]\noverflow = 'drop-oldest'"),
+            "crier.toml:2:1: namespace.default.overflow: found \"drop-oldest\", expected \"disconnect\", "
+            "\"drop_oldest\" or \"conflate\". Did you mean \"drop_oldest\"?");
+  for (const std::string key : {"history_access", "presence_access"}) {
+    EXPECT_EQ(fault("[namespace.default]\n" + key + " = 'granted'"),
+              "crier.toml:2:1: namespace.default." + key +
+                  ": found \"granted\", expected \"subscribers\" or \"nobody\". \"granted\" is not supported by "
+                  "this version.");
+    EXPECT_NE(fault("[namespace.default]\n" + key + " = 'anyone'").find("found \"anyone\""), std::string::npos);
+  }
+  EXPECT_EQ(fault("[namespace.default]\npattern_access = 'granted'"),
+            "crier.toml:2:1: namespace.default.pattern_access: found \"granted\", expected \"subscribers\", "
+            "\"nobody\" or \"anyone\". \"granted\" is not supported by this version.");
+  EXPECT_EQ(fault("[engine]\nkind = 'nats'"),
+            "crier.toml:2:1: engine.kind: found \"nats\", expected \"memory\". \"nats\" is not supported by this "
+            "version.");
   EXPECT_EQ(fault("[namespace.default]\npublish = 'granted'"),
             "crier.toml:2:1: namespace.default.publish: found \"granted\", expected \"anyone\" or \"nobody\". "
             "\"granted\" is not supported by this version.");
@@ -154,15 +163,61 @@ TEST(ConfigFault, Holds_at_both_ends_of_every_range) {
            {"limits.outbox_total_bytes_max", {"'1MiB'", "'1024GiB'"}, {"1023", "'1025GiB'"}},
            {"limits.inflight_bytes_max", {"66560", "'1GiB'"}, {"1023", "1073741825"}},
            {"limits.channels_max", {"1", "100000000"}, {"0", "100000001"}},
+           {"limits.history_bytes_max", {"1024", "'1024GiB'"}, {"1023", "'1025GiB'"}},
+           {"limits.idempotency_keys_max", {"1", "100000000"}, {"0", "100000001"}},
+           {"engine.queue_bytes_max", {"66560", "'1024GiB'"}, {"1023", "'1025GiB'"}},
+           {"engine.timeout", {"'100ms'", "'10m'"}, {"'99ms'", "'601s'"}},
            {"compression.min_bytes", {"0", "'1GiB'"}, {"-1", "1073741825"}},
            {"compression.level", {"1", "9"}, {"0", "10"}},
            {"namespace.chat.message_bytes_max", {"1", "1047552"}, {"0", "1073741825"}},
+           {"namespace.chat.history.messages", {"0", "1000000"}, {"-1", "1000001"}},
+           {"namespace.chat.history.age", {"'1ms'", "'8760h'"}, {"'-1s'", "'8761h'"}},
+           {"namespace.chat.presence_watch_max", {"0", "1000000"}, {"-1", "1000001"}},
+           {"namespace.chat.idempotency_window", {"'1s'", "'24h'"}, {"'999ms'", "'25h'"}},
        }) {
     for (const std::string& value : c.taken) EXPECT_EQ(faults(c.key + " = " + value), std::vector<std::string>{});
     for (const std::string& value : c.refused) {
       EXPECT_NE(fault(c.key + " = " + value).find(c.key + ": found "), std::string::npos) << value;
     }
   }
+}
+
+TEST(ConfigFault, Of_a_history_stands_at_the_key_within_it) {
+  EXPECT_EQ(faults("[namespace.chat]\nhistory = { messages = 1_000_001, age = '9000h', size = 3 }"),
+            (std::vector<std::string>{
+                "crier.toml:2:13: namespace.chat.history.messages: found 1000001, expected an integer from 0 to "
+                "1000000. Nobody could take a replay of that many: a database keeps more.",
+                "crier.toml:2:35: namespace.chat.history.age: found \"9000h\", expected a duration from 0ms to 8760h "
+                "with its unit, as \"500ms\", \"10s\", \"5m\" or \"1h\". Memory is no archive: a database keeps "
+                "longer.",
+                "crier.toml:2:50: namespace.chat.history.size: unknown key `size`, [namespace.chat.history] has: "
+                "messages, age.",
+            }));
+  EXPECT_EQ(fault("[namespace.chat.history]\nmesages = 1"),
+            "crier.toml:2:1: namespace.chat.history.mesages: unknown key `mesages`, did you mean `messages`?");
+  EXPECT_EQ(fault("[namespace.chat]\nmessages = 1"),
+            "crier.toml:2:1: namespace.chat.messages: unknown key `messages`, did you mean "
+            "`namespace.default.history.messages`?");
+}
+
+TEST(ConfigFault, Of_a_history_that_is_no_table_shows_one) {
+  EXPECT_EQ(
+      fault("[namespace.chat]\nhistory = 100"),
+      "crier.toml:2:1: namespace.chat.history: found 100, expected a table, as { messages = 100, age = \"2m\" }.");
+  EXPECT_EQ(fault("[[namespace.chat.history]]\nmessages = 1"),
+            "crier.toml:1:18: namespace.chat.history: found an array, expected a table, as { messages = 100, age = "
+            "\"2m\" }.");
+}
+
+TEST(ConfigFault, Of_a_state_directory_says_what_a_path_is) {
+  const std::string expected = ", expected a directory's path, as \"/var/lib/crier\", or \"\" for none. ";
+  EXPECT_EQ(fault("[server]\nstate_dir = \"/var\\u0000\""), "crier.toml:2:1: server.state_dir: found \"/var\\x00\"" +
+                                                                expected + "A control character in a path is a slip.");
+  EXPECT_TRUE(fault("server.state_dir = '" + std::string(4'001, 'x') + "'")
+                  .ends_with(expected + "No system has paths of that length."));
+  EXPECT_EQ(faults("server.state_dir = '" + std::string(4'000, 'x') + "'"), std::vector<std::string>{});
+  EXPECT_EQ(faults("server.state_dir = 'Zustände von Crier/1'"), std::vector<std::string>{});
+  EXPECT_EQ(fault("server.state_dir = true"), "crier.toml:1:8: server.state_dir: found true, expected a string.");
 }
 
 TEST(ConfigFault, Of_a_list_stands_at_the_item) {
@@ -290,7 +345,8 @@ message_bytes_max = "2MiB"
 
 TEST(ParseToml, Answers_for_every_beginning_and_every_end_of_a_file) {
   const std::string_view text =
-      "[server]\nlisten = [\"127.0.0.1:1\"]\nthreads = 0x10\n[namespace.\"a\"]\npublish = '''nobody'''\n"
+      "[server]\nlisten = [\"127.0.0.1:1\"]\nthreads = 0x10\n[namespace.\"a\"]\npublish = '''nobody'''\nhistory = "
+      "{messages = 1, age = '2s'}\n"
       "[limits]\nheartbeat = \"1s\" # grün\nchannels_max = 1_000\n[[x.y]]\nz = {a.b = 2020-01-01}\n";
   testing::for_every_cut(text, [](std::string_view first, std::string_view second) {
     for (const std::string_view part : {first, second}) {

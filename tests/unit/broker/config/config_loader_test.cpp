@@ -26,6 +26,7 @@ threads = 256
 paths = ["/a", "/b/c"]
 origins = ["same", "local", "*", "https://*.example.com", "http://example.com:8080", "http://[::1]:80", "app://x"]
 protected_mode = false
+state_dir = "/var/lib/crier"
 )")
                             .server;
   EXPECT_EQ(server.listen, (Texts{"127.0.0.1:1", "[::1]:2", "localhost:3", "0.0.0.0:0"}));
@@ -37,6 +38,7 @@ protected_mode = false
                                    "http://[::1]:80", "app://x"}));
   EXPECT_FALSE(server.protected_mode);
   EXPECT_FALSE(server.echo);
+  EXPECT_EQ(server.state_dir, "/var/lib/crier");
 }
 
 TEST(ParseToml, Tells_an_empty_list_of_origins_from_none) {
@@ -58,6 +60,8 @@ outbox_bytes_max = "2MiB"
 outbox_total_bytes_max = "7GiB"
 inflight_bytes_max = 3000000
 channels_max = 9
+history_bytes_max = "16MiB"
+idempotency_keys_max = 77
 )")
                             .limits;
   Limits expected;
@@ -73,6 +77,8 @@ channels_max = 9
   expected.outbox_total_bytes_max = 7'516'192'768;
   expected.inflight_bytes_max = 3'000'000;
   expected.channels_max = 9;
+  expected.history_bytes_max = 16'777'216;
+  expected.idempotency_keys_max = 77;
   EXPECT_EQ(limits, expected);
 }
 
@@ -103,13 +109,33 @@ TEST(ParseToml, Brings_every_key_of_a_namespace) {
   const Config config = parsed(R"([namespace.chat-1_B]
 subscribe = "nobody"
 publish = "nobody"
-overflow = "disconnect"
+overflow = "conflate"
 message_bytes_max = "4KiB"
 compression = false
+history_access = "nobody"
+presence_access = "nobody"
+pattern_access = "nobody"
+history = { messages = 1000, age = "24h" }
+presence = false
+presence_watch_max = 0
+idempotency_window = "10m"
 )");
   EXPECT_EQ(config.namespaces.size(), 2U);
   EXPECT_EQ(config.settings_of("default"), Namespace{});
-  EXPECT_EQ(config.settings_of("chat-1_B"), (Namespace{Who::nobody, Who::nobody, Overflow::disconnect, 4'096, false}));
+  Namespace expected;
+  expected.subscribe = Who::nobody;
+  expected.publish = Who::nobody;
+  expected.overflow = Overflow::conflate;
+  expected.message_bytes_max = 4'096;
+  expected.compression = false;
+  expected.history_access = Access::nobody;
+  expected.presence_access = Access::nobody;
+  expected.pattern_access = Access::nobody;
+  expected.history = {1'000, milliseconds(86'400'000)};
+  expected.presence = false;
+  expected.presence_watch_max = 0;
+  expected.idempotency_window = milliseconds(600'000);
+  EXPECT_EQ(config.settings_of("chat-1_B"), expected);
 }
 
 TEST(ParseToml, Lets_namespaces_inherit_from_default_wherever_it_stands) {
@@ -118,9 +144,69 @@ TEST(ParseToml, Lets_namespaces_inherit_from_default_wherever_it_stands) {
                                       "[namespace.a]\nmessage_bytes_max = 50\n[namespace.z]\ncompression = false\n"
                                       "[namespace.default]\npublish = 'nobody'\nmessage_bytes_max = 100\n"}) {
     const Config config = parsed(text);
-    EXPECT_EQ(config.settings_of("a"), (Namespace{Who::anyone, Who::nobody, Overflow::disconnect, 50, true}));
-    EXPECT_EQ(config.settings_of("z"), (Namespace{Who::anyone, Who::nobody, Overflow::disconnect, 100, false}));
+    Namespace expected;
+    expected.publish = Who::nobody;
+    expected.message_bytes_max = 50;
+    EXPECT_EQ(config.settings_of("a"), expected);
+    expected.message_bytes_max = 100;
+    expected.compression = false;
+    EXPECT_EQ(config.settings_of("z"), expected);
   }
+}
+
+TEST(ParseToml, Takes_a_history_in_one_line_or_as_a_table_of_its_own) {
+  for (const std::string_view text : {"[namespace.chat]\nhistory = { messages = 7, age = '1h' }\n",
+                                      "[namespace.chat.history]\nmessages = 7\nage = '1h'\n",
+                                      "[namespace.chat]\nhistory.messages = 7\nhistory.age = '1h'\n",
+                                      "namespace.chat.history.messages = 7\n"
+                                      "namespace.chat.history.age = '1h'\n"}) {
+    EXPECT_EQ(parsed(text).settings_of("chat").history, (History{7, milliseconds(3'600'000)})) << text;
+  }
+}
+
+TEST(ParseToml, Lets_each_key_of_a_history_fall_back_to_default) {
+  const Config config = parsed(R"([namespace.count.history]
+messages = 5
+[namespace.age]
+history = { age = "1m" }
+[namespace.neither]
+history = {}
+[namespace.none]
+history = { messages = 0 }
+[namespace.default.history]
+messages = 9
+age = "3s"
+)");
+  EXPECT_EQ(config.settings_of("default").history, (History{9, milliseconds(3'000)}));
+  EXPECT_EQ(config.settings_of("count").history, (History{5, milliseconds(3'000)}));
+  EXPECT_EQ(config.settings_of("age").history, (History{9, milliseconds(60'000)}));
+  EXPECT_EQ(config.settings_of("neither").history, (History{9, milliseconds(3'000)}));
+  EXPECT_EQ(config.settings_of("none").history, (History{0, milliseconds(3'000)}));
+  EXPECT_EQ(config.settings_of("undeclared").history, (History{9, milliseconds(3'000)}));
+}
+
+TEST(ParseToml, Keeps_the_built_in_value_of_what_a_history_of_default_leaves_out) {
+  EXPECT_EQ(parsed("[namespace.default]\nhistory = { messages = 9 }").settings_of("").history,
+            (History{9, History{}.age}));
+  EXPECT_EQ(parsed("[namespace.default]\nhistory = { age = '9s' }").settings_of("").history,
+            (History{History{}.messages, milliseconds(9'000)}));
+}
+
+TEST(ParseToml, Knows_every_word_of_a_namespace) {
+  const auto settings = [](const std::string& text) { return parsed("namespace.a." + text).settings_of("a"); };
+  EXPECT_EQ(settings("overflow = 'disconnect'").overflow, Overflow::disconnect);
+  EXPECT_EQ(settings("overflow = 'drop_oldest'").overflow, Overflow::drop_oldest);
+  EXPECT_EQ(settings("overflow = 'conflate'").overflow, Overflow::conflate);
+  EXPECT_EQ(settings("history_access = 'subscribers'").history_access, Access::subscribers);
+  EXPECT_EQ(settings("presence_access = 'subscribers'").presence_access, Access::subscribers);
+  EXPECT_EQ(settings("pattern_access = 'subscribers'").pattern_access, Access::subscribers);
+  // Protected mode's word for patterns; there it is the same.
+  EXPECT_EQ(settings("pattern_access = 'anyone'").pattern_access, Access::subscribers);
+}
+
+TEST(ParseToml, Brings_every_key_of_the_engine) {
+  const Engine engine = parsed("[engine]\nkind = 'memory'\nqueue_bytes_max = '8MiB'\ntimeout = '750ms'").engine;
+  EXPECT_EQ(engine, (Engine{EngineKind::memory, 8'388'608, milliseconds(750)}));
 }
 
 TEST(Config, Gives_undeclared_namespaces_the_settings_of_default) {
@@ -136,9 +222,9 @@ TEST(ParseToml, Reads_windows_line_ends_and_a_byte_order_mark) {
 
 TEST(SupportedKeys, Are_taken_and_no_others_are_named) {
   const std::vector<std::string> keys = supported_keys();
-  EXPECT_EQ(keys.size(), 7U + 12U + 3U + 2U + 5U);
+  EXPECT_EQ(keys.size(), 8U + 14U + 3U + 3U + 2U + 11U + 2U);
   EXPECT_EQ(keys.front(), "server.listen");
-  EXPECT_EQ(keys.back(), "namespace.*.compression");
+  EXPECT_EQ(keys.back(), "namespace.*.history.age");
   for (std::string key : keys) {
     if (const auto star = key.find('*'); star != std::string::npos) key.replace(star, 1, "chat");
     // A date is right for none of them, and each says so itself.

@@ -95,6 +95,14 @@ TEST(Rules, Are_told_once_for_settings_that_namespaces_only_inherit) {
             std::string::npos);
 }
 
+TEST(Rules, Find_the_place_in_a_namespace_with_a_name_too_long_to_be_shown) {
+  const std::string name(100, 'k');
+  EXPECT_EQ(fault("[namespace." + name + "1]\nhistory.age = '1s'\n[namespace." + name + "2]\nhistory.age = '0s'\n"),
+            "crier.toml:4:9: namespace.\"" + name.substr(0, 80) +
+                "…\".history.age: found 0ms, expected a life for the messages that namespace." + name +
+                "2.history.messages (100) keeps. Each would be forgotten at once: messages = 0 keeps none.");
+}
+
 TEST(Rules, Want_the_outbox_to_hold_the_largest_message) {
   EXPECT_EQ(fault("[limits]\noutbox_bytes_max = '128KiB'\n[namespace.chat]\nmessage_bytes_max = '128KiB'"),
             "crier.toml:2:1: limits.outbox_bytes_max: found 128KiB, expected at least 129KiB: "
@@ -109,6 +117,50 @@ TEST(Rules, Want_the_way_to_the_hub_to_hold_the_largest_message) {
             "namespace.default.message_bytes_max (64KiB) and 1KiB around it. A publisher of one largest message would "
             "wait for ever.");
   EXPECT_EQ(faults("[limits]\ninflight_bytes_max = '65KiB'"), Lines{});
+}
+
+TEST(Rules, Want_the_queue_of_the_engine_to_hold_the_largest_message) {
+  EXPECT_EQ(fault("[engine]\nqueue_bytes_max = '64KiB'"),
+            "crier.toml:2:1: engine.queue_bytes_max: found 64KiB, expected at least 65KiB: "
+            "namespace.default.message_bytes_max (64KiB) and 1KiB around it. A largest message would always be refused "
+            "as unavailable.");
+  EXPECT_EQ(faults("[engine]\nqueue_bytes_max = '65KiB'"), Lines{});
+}
+
+TEST(Rules, Want_a_life_for_messages_that_are_kept) {
+  const std::string tail = " keeps. Each would be forgotten at once: messages = 0 keeps none.";
+  EXPECT_EQ(fault("[namespace.chat.history]\nage = '0s'"),
+            "crier.toml:2:1: namespace.chat.history.age: found 0ms, expected a life for the messages that "
+            "namespace.chat.history.messages (100)" +
+                tail);
+  EXPECT_EQ(faults("[namespace.chat.history]\nage = '0s'\nmessages = 0"), Lines{});
+  EXPECT_EQ(faults("[namespace.chat.history]\nage = '1ms'\nmessages = 1"), Lines{});
+}
+
+TEST(Rules, Blame_the_count_for_an_age_that_was_inherited) {
+  EXPECT_EQ(fault("[namespace.default]\nhistory = { messages = 0, age = '0s' }\n[namespace.chat]\nhistory = { messages "
+                  "= 5 }"),
+            "crier.toml:4:13: namespace.chat.history.age: found 0ms (the default), expected a life for the messages "
+            "that namespace.chat.history.messages (5) keeps. Each would be forgotten at once: messages = 0 keeps "
+            "none.");
+}
+
+TEST(Rules, Are_told_once_for_a_history_that_namespaces_only_inherit) {
+  EXPECT_EQ(fault("[namespace.default]\nhistory = { age = '0s' }\n[namespace.a]\n[namespace.z.history]\nmessages = 7"),
+            "crier.toml:2:13: namespace.default.history.age: found 0ms, expected a life for the messages that "
+            "namespace.default.history.messages (100) keeps. Each would be forgotten at once: messages = 0 keeps "
+            "none.");
+  // One that is wrong by itself is told too.
+  EXPECT_EQ(faults("[namespace.default.history]\nage = '0s'\n[namespace.a.history]\nage = '0ms'\n").size(), 2U);
+}
+
+TEST(Rules, Do_not_judge_by_a_history_that_nobody_meant) {
+  EXPECT_EQ(faults("[namespace.chat.history]\nmessages = '0'\nage = '0s'\n").size(), 1U);
+  EXPECT_EQ(faults("[namespace.default]\nhistory = 0\n[namespace.chat.history]\nage = '0s'\n").size(), 1U);
+  EXPECT_EQ(faults("[namespace.default]\nhistory = { messages = 0, age = '0s' }\n"
+                   "[namespace.chat]\nhistory = { messages = 3, age = 9 }\n")
+                .size(),
+            1U);
 }
 
 TEST(Rules, Do_not_judge_by_a_size_that_nobody_meant) {

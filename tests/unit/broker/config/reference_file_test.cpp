@@ -20,6 +20,16 @@ std::string reference() {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// The keys of "{ messages = 100, age = "2m" }", an inline table of plain values.
+std::set<std::string> keys_in_inline_table(std::string value, const std::string& table) {
+  std::set<std::string> keys;
+  value.replace(0, 1, ",");  // so that every key has one before it
+  for (auto comma = value.find(", "); comma != std::string::npos; comma = value.find(", ", comma + 1)) {
+    keys.insert(table + "." + value.substr(comma + 2, value.find(" = ", comma) - comma - 2));
+  }
+  return keys;
+}
+
 // The keys that stand in a text at a line's start, commented out or not, as "server.listen".
 std::set<std::string> keys_in(const std::string& text) {
   std::set<std::string> keys;
@@ -29,7 +39,10 @@ std::set<std::string> keys_in(const std::string& text) {
     if (line.starts_with("# ")) line.erase(0, 2);
     if (line.starts_with('[')) table = line.substr(1, line.find(']') - 1);
     const std::string name = line.substr(0, line.find(" = "));
-    if (name.size() < line.size() && is_bare(name)) keys.insert(table + "." + name);
+    if (name.size() == line.size() || !is_bare(name)) continue;
+    keys.insert(table + "." + name);
+    const std::string value = line.substr(name.size() + 3);
+    if (value.starts_with("{ ")) keys.merge(keys_in_inline_table(value, table + "." + name));
   }
   return keys;
 }
@@ -56,6 +69,7 @@ TEST(ReferenceFile, Stays_valid_when_its_commented_settings_are_used) {
   const Config config = parsed(text);
   EXPECT_TRUE(config.server.origins.has_value());
   EXPECT_EQ(config.namespaces.size(), 2U);
+  EXPECT_EQ(config.settings_of("chat").history, (History{1'000, milliseconds(86'400'000)}));
 }
 
 }  // namespace
