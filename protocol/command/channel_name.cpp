@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 
 #include "protocol/command/quote.hpp"
 
@@ -138,7 +137,6 @@ std::string_view namespace_of(std::string_view channel) {
 Result<Position> Position::parse(std::string_view text) {
   constexpr std::size_t epoch_bytes_max = 16;
   constexpr std::size_t offset_digits_max = 19;
-  constexpr auto offset_max = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   const auto refused = [&] {
     return Error{ErrorCode::bad_request, "",
                  "must be a position as the server gave it (epoch:offset, such as 'k3x9:1042'), found " + quote(text)};
@@ -152,7 +150,6 @@ Result<Position> Position::parse(std::string_view text) {
   Position position{std::string(epoch), 0};
   const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), position.offset);
   if (fault != std::errc{} || end != digits.data() + digits.size()) return refused();
-  if (position.offset > offset_max) return refused();
   return position;
 }
 

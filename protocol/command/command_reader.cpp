@@ -1,7 +1,6 @@
 #include "protocol/command/command_reader.hpp"
 
-#include <array>
-
+#include "protocol/command/base64.hpp"
 #include "protocol/command/quote.hpp"
 
 namespace crier::command {
@@ -9,40 +8,6 @@ namespace crier::command {
 namespace {
 
 constexpr std::size_t token_bytes_max = std::size_t{64} * 1024;
-
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-// A digit's six bits; 64 for what is none, so that one bit of all values or-ed together tells.
-constexpr auto base64_values = [] {
-  std::array<unsigned char, 256> table{};
-  table.fill(64);
-  for (std::size_t i = 0; i < alphabet.size(); ++i) {
-    table[static_cast<unsigned char>(alphabet[i])] = static_cast<unsigned char>(i);
-  }
-  return table;
-}();
-
-unsigned base64_value(char c) {
-  return base64_values[static_cast<unsigned char>(c)];
-}
-
-// RFC 4648 section 4, padded. The unused bits of the last digit must be 0 (section 3.5): one encoding only,
-// so that the same bytes look the same to every subscriber.
-bool is_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return false;
-  std::size_t padding = 0;
-  if (text.ends_with("==")) {
-    padding = 2;
-  } else if (text.ends_with('=')) {
-    padding = 1;
-  }
-  text.remove_suffix(padding);
-  unsigned seen = 0;
-  for (const char c : text) seen |= base64_value(c);
-  if ((seen & 64) != 0) return false;
-  if (padding == 0) return true;
-  return (base64_value(text.back()) & (padding == 2 ? 0x0FU : 0x03U)) == 0;
-}
 
 std::string_view required_channel(FieldReader& in, ChannelForm form) {
   if (!in.require(Field::channel, "it names the channel")) return {};

@@ -4,7 +4,8 @@
 
 #include "protocol/base/check.hpp"
 #include "protocol/command/json_codec.hpp"
-#include "protocol/command/json_string.hpp"
+#include "protocol/command/json_escape.hpp"
+#include "protocol/command/utf8_prefix.hpp"
 
 namespace crier::command {
 
@@ -17,61 +18,6 @@ void append_integer(std::string& out, Integer value) {
   std::array<char, std::numeric_limits<Integer>::digits10 + 2> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
-}
-
-void append_escape(std::string& out, char c) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  out += '\\';
-  switch (c) {
-    case '"':
-    case '\\': out += c; return;
-    case '\b': out += 'b'; return;
-    case '\f': out += 'f'; return;
-    case '\n': out += 'n'; return;
-    case '\r': out += 'r'; return;
-    case '\t': out += 't'; return;
-    default: break;
-  }
-  const auto byte = static_cast<unsigned char>(c);
-  out += "u00";
-  out += hex[byte >> 4];
-  out += hex[byte & 0xF];
-}
-
-// The bytes of the character at the front of `text`, 0 if it is none (RFC 3629 section 4).
-std::size_t utf8_character_bytes(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  std::size_t bytes = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) bytes = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) bytes = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) bytes = 4;
-  if (bytes == 0 || text.size() < bytes) return 0;
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-  if (lead == 0xED && byte(1) > 0x9F) return 0;  // a surrogate
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;  // above U+10FFFF
-  return bytes;
-}
-
-// A run without quotes, backslashes and controls; each byte that is no part of a character is replaced.
-void append_run(std::string& out, std::string_view run) {
-  while (!run.empty()) {
-    std::size_t good = 0;
-    while (good < run.size()) {
-      const std::size_t bytes = utf8_character_bytes(run.substr(good));
-      if (bytes == 0) break;
-      good += bytes;
-    }
-    out += run.substr(0, good);
-    if (good == run.size()) return;
-    out += replacement_character;
-    run.remove_prefix(good + 1);
-  }
 }
 
 // One object: `op` first, then members as they are called for, closed at the end of its life. Keys are
@@ -294,10 +240,13 @@ void append(std::string& out, const Leave& push) {
   append_membership(out, "leave", push.channel, push.member);
 }
 
-void append(std::string& out, const PresenceCount& push) {
+void append(std::string& out, const PresencePush& push) {
   ObjectWriter object(out, "presence");
   object.text("channel", std::string_view(push.channel));
+  if (push.members) object.array("members", *push.members, append_member);
   object.integer("count", push.count);
+  if (push.more) object.boolean("more", true);
+  object.text_if_any("cursor", push.cursor);
 }
 
 void append(std::string& out, const Gap& push) {
@@ -324,13 +273,12 @@ void append(std::string& out, const Drain& push) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  const char* const begin = text.data();
-  const char* const end = begin + text.size();
-  for (const char* p = begin; p < end;) {
-    const char* const special = find_string_special(begin, p, end);
-    append_run(out, {p, static_cast<std::size_t>(special - p)});
-    if (special < end) append_escape(out, *special);
-    p = special < end ? special + 1 : end;
+  while (!text.empty()) {
+    const std::size_t good = utf8_prefix_bytes(text);
+    append_escaped(out, text.substr(0, good));
+    if (good == text.size()) break;
+    out += replacement_character;
+    text.remove_prefix(good + 1);
   }
   out += '"';
 }

@@ -12,7 +12,6 @@ constexpr std::string_view message_head = R"({"op":"message","channel":")";
 constexpr std::string_view pattern_key = R"(","pattern":")";
 constexpr std::string_view data_key = R"(","data":)";
 constexpr std::string_view base64_member = R"(,"encoding":"base64")";
-constexpr std::string_view position_key = R"(,"position":")";
 constexpr std::string_view time_key = R"(,"time":)";
 constexpr std::size_t integer_bytes_max = 20;
 
@@ -40,7 +39,7 @@ OpenedMessage write_message_open(char* out, const MessagePush& push) {
 
 char* write_message_close(char* out, std::string_view epoch, std::uint64_t offset, std::int64_t time_ms) {
   if (!epoch.empty()) {
-    out = put(put(out, position_key), epoch);
+    out = put(put(out, position_member_head), epoch);
     *out++ = ':';
     out = std::to_chars(out, out + integer_bytes_max, offset).ptr;
     *out++ = '"';
@@ -63,7 +62,7 @@ std::size_t json_bytes_max(const MessagePush& push) {
   std::size_t bytes = message_head.size() + push.channel.size() + data_key.size() + push.data_json.size();
   if (!push.pattern.empty()) bytes += pattern_key.size() + push.pattern.size();
   if (push.encoding == Encoding::base64) bytes += base64_member.size();
-  if (!push.epoch.empty()) bytes += position_key.size() + push.epoch.size() + 1 + integer_bytes_max + 1;
+  if (!push.epoch.empty()) bytes += position_member_head.size() + push.epoch.size() + 1 + integer_bytes_max + 1;
   return bytes + time_key.size() + integer_bytes_max + 1;
 }
 

@@ -12,6 +12,12 @@
 
 namespace crier::command {
 
+// How the position begins in what write_message_close writes, when it is not left out; its text ends with a
+// quote.
+inline constexpr std::string_view position_member_head = R"(,"position":")";
+// Of the text and that quote.
+inline constexpr std::size_t position_bytes_max = 16 + 1 + 20 + 1;
+
 // Where things stand in what write_message_open wrote.
 struct OpenedMessage {
   std::size_t bytes = 0;

@@ -130,10 +130,14 @@ struct Leave {
   std::string channel;
   Member member;
 };
-struct PresenceCount {
+// Above the limit the count alone, instead of single joins and leaves; otherwise the members anew.
+struct PresencePush {
   std::string channel;
+  std::optional<std::vector<Member>> members;
   std::uint64_t count = 0;
-};  // instead of single joins, above the limit
+  bool more = false;  // `members` was cut at the limit of a reply
+  std::string cursor;
+};
 struct Gap {
   std::string channel;
   std::optional<std::uint64_t> lost;
@@ -149,6 +153,6 @@ struct Drain {
   std::int64_t reconnect_in_ms = 0;
 };
 
-using Push = std::variant<Welcome, Join, Leave, PresenceCount, Gap, UnsubscribedPush, Drain>;
+using Push = std::variant<Welcome, Join, Leave, PresencePush, Gap, UnsubscribedPush, Drain>;
 
 }  // namespace crier::command

@@ -11,44 +11,11 @@
 #include "protocol/base/check.hpp"
 #include "protocol/command/json_codec.hpp"
 #include "protocol/command/json_scanner.hpp"
+#include "tests/support/json_judge.hpp"
 
 namespace {
 
 using namespace crier::command;
-
-// The other library's verdict. It counts no levels and refuses numbers beyond a double's range (406).
-class Judge : public nlohmann::json_sax<nlohmann::json> {
- public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(nlohmann::json::binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return down(); }
-  bool key(std::string&) override { return true; }
-  bool end_object() override { return up(); }
-  bool start_array(std::size_t) override { return down(); }
-  bool end_array() override { return up(); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& fault) override {
-    overflow = fault.id == 406;
-    return false;
-  }
-  bool too_deep = false;
-  bool overflow = false;
-
- private:
-  bool down() {
-    too_deep = too_deep || ++depth_ > nesting_max;
-    return true;
-  }
-  bool up() {
-    --depth_;
-    return true;
-  }
-  std::size_t depth_ = 0;
-};
 
 bool is_utf8(std::string_view text) {
   // The other library throws when it is to print anything else.
@@ -63,10 +30,10 @@ bool is_utf8(std::string_view text) {
 void compare(std::string_view text) {
   // A byte order mark is skipped over there, and a NUL ends the text.
   if (text.starts_with("\xEF\xBB\xBF") || text.find('\0') != std::string_view::npos) return;
-  Judge judge;
+  crier::testing::JsonJudge judge;
   const bool theirs = nlohmann::json::sax_parse(text, &judge);
   if (judge.overflow) return;
-  CRIER_ASSERT(!check_json(text) == (theirs && !judge.too_deep));
+  CRIER_ASSERT(!check_json(text) == (theirs && judge.deepest <= nesting_max));
 }
 
 bool lies_in(std::string_view part, std::string_view whole) {

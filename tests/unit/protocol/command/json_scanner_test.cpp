@@ -9,6 +9,7 @@
 #include "protocol/command/json_string.hpp"
 #include "protocol/command/quote.hpp"
 #include "tests/support/every_cut.hpp"
+#include "tests/support/json_judge.hpp"
 
 namespace crier::command {
 namespace {
@@ -246,41 +247,6 @@ TEST(Quote, Is_short_and_printable_whatever_the_text_holds) {
   EXPECT_EQ(quote("0123456789abcdef0123456789abcde€"), "'0123456789abcdef0123456789abcde…'");
 }
 
-// What the other library says, and why it may say something else: it counts no levels, refuses floating point
-// numbers beyond a double, skips a byte order mark, and ends the text at a NUL.
-class Judge : public nlohmann::json_sax<nlohmann::json> {
- public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(nlohmann::json::binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return down(); }
-  bool key(std::string&) override { return true; }
-  bool end_object() override { return up(); }
-  bool start_array(std::size_t) override { return down(); }
-  bool end_array() override { return up(); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& fault) override {
-    overflow = fault.id == 406;
-    return false;
-  }
-  std::size_t deepest = 0;
-  bool overflow = false;
-
- private:
-  bool down() {
-    deepest = std::max(deepest, ++depth_);
-    return true;
-  }
-  bool up() {
-    --depth_;
-    return true;
-  }
-  std::size_t depth_ = 0;
-};
-
 TEST(JsonScanner, Agrees_with_another_library_on_mutated_documents) {
   const std::string_view documents[] = {
       R"({"op":"publish","channel":"chat:a","data":{"x":[1,-2.5e3,true,null],"y":"a\u00e9\uD83D\uDE00\n"}})",
@@ -304,7 +270,7 @@ TEST(JsonScanner, Agrees_with_another_library_on_mutated_documents) {
       }
       if (text.empty()) text.push_back(' ');
     }
-    Judge judge;
+    testing::JsonJudge judge;
     const bool theirs = nlohmann::json::sax_parse(text, &judge);
     if (judge.overflow) continue;
     ASSERT_EQ(fault_of(text).empty(), theirs && judge.deepest <= nesting_max) << text << "\n" << fault_of(text);

@@ -126,7 +126,10 @@ TEST(JsonWriter, Writes_joins_leaves_and_counts) {
   EXPECT_EQ(pushed(Join{"a", {"s", "u", R"("x")"}}),
             R"({"op":"join","channel":"a","member":{"session":"s","user":"u","info":"x"}})");
   EXPECT_EQ(pushed(Leave{"a", {"s", {}, {}}}), R"({"op":"leave","channel":"a","member":{"session":"s"}})");
-  EXPECT_EQ(pushed(PresenceCount{"a", 12}), R"({"op":"presence","channel":"a","count":12})");
+  EXPECT_EQ(pushed(PresencePush{"a", {}, 12, false, ""}), R"({"op":"presence","channel":"a","count":12})");
+  EXPECT_EQ(pushed(PresencePush{"a", std::vector<Member>{{"s", "u", {}}, {"t", {}, {}}}, 3, true, "t"}),
+            R"({"op":"presence","channel":"a","members":[{"session":"s","user":"u"},{"session":"t"}],"count":3,)"
+            R"("more":true,"cursor":"t"})");
 }
 
 TEST(JsonWriter, Writes_gaps_endings_and_drains) {
