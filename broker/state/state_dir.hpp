@@ -1,0 +1,68 @@
+// The directory in which a broker leaves its state at a graceful stop, and finds it at the next start.
+//
+// Invariants, each with what breaks without it:
+//   1. A state is taken up once. It is moved away, and that is on the disk, before a byte of it is read. A crash
+//      after that finds no state, so the next life has another epoch; otherwise it would give offsets to new
+//      messages that clients already hold as positions of other ones.
+//   2. No state is half believed: it is taken whole, or set aside with a sentence that says why.
+//   3. A state that was not written and synced to its last byte never has the name that a start looks for. A
+//      full disk leaves everything as it was.
+//   4. One broker a directory, by a lock that ends with the process.
+//   5. Nothing is read or written through a link, everything that is written has mode 0600, and what another
+//      user could have written is not believed.
+//   6. What is set aside is bounded: the newest `damaged_files_max` are kept.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "broker/state/directory.hpp"
+#include "broker/state/saved_state.hpp"
+#include "broker/state/state_codec.hpp"
+#include "protocol/base/result.hpp"
+
+namespace crier::state {
+
+inline constexpr std::size_t damaged_files_max = 8;
+
+// What a start found.
+struct Taken {
+  std::optional<SavedState> state;
+  // For the operator, one sentence or more: what was found that could not be taken up, where it now lies and
+  // what follows. Empty when there is nothing to say: a state was taken up, or there never was one.
+  std::string note;
+};
+
+// open, take once, then save: in this order. A save that failed may be tried again, one that succeeded may not:
+// what it left belongs to the next start.
+class StateDir {
+ public:
+  // Creates the directory, not the ones above it. Errors: one sentence.
+  [[nodiscard]] static Result<StateDir, std::string> open(const std::string& path);
+
+  // A longer file is not read. An error means that a state could not be moved away: a start must not go on,
+  // because the next one could find the same state again.
+  [[nodiscard]] Result<Taken, std::string> take(
+      std::size_t bytes_max, std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
+  // `write_channels` gets a writer and gives it each channel. An error means that the next start may find
+  // nothing; it is one sentence.
+  [[nodiscard]] Result<std::monostate, std::string> save(const SavedHead& head,
+                                                         const std::function<void(StateWriter&)>& write_channels);
+
+ private:
+  StateDir(Directory directory, FileDescriptor lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  [[nodiscard]] std::string set_aside(const std::string& reason, std::chrono::system_clock::time_point now);
+  [[nodiscard]] std::optional<std::string> write_new(const SavedHead& head,
+                                                     const std::function<void(StateWriter&)>& write_channels);
+
+  Directory directory_;
+  FileDescriptor lock_;
+  bool taken_ = false;
+};
+
+}  // namespace crier::state
