@@ -1,7 +1,8 @@
-// Turns a message into its frame in one wire form. One a shard.
+// Turns pushes into what goes over the wire, in one wire form: frames, or events of a stream. One a shard.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "broker/hub/message.hpp"
 #include "broker/hub/subscriber.hpp"
@@ -17,12 +18,18 @@ struct CompressionSettings {
 class FrameEncoder {
  public:
   explicit FrameEncoder(const CompressionSettings& settings) : settings_(settings), deflater_(settings.level) {}
-  // Appends the whole frame.
-  void append(std::string& out, const Message& message, WireForm form);
+  // Appends a message: the whole frame, or (sse) its event without an id. `pattern` is the one of the
+  // subscription, "" for one to the channel itself.
+  void append(std::string& out, const Message& message, WireForm form, std::string_view pattern = {});
+  // Appends any other push or reply, which is never compressed. `json` is one of ours, `op` its first member.
+  void append_push(std::string& out, std::string_view json, WireForm form);
 
  private:
+  void append_json(std::string& out, std::string_view json, bool compressible, WireForm form);
+
   CompressionSettings settings_;
   websocket::Deflater deflater_;
+  std::string scratch_;  // a frame that needs its length before its head
 };
 
 }  // namespace crier::hub

@@ -107,8 +107,13 @@ MessagePtr MessageDraft::seal(const Seal& seal) && {
   if (message.expires_ms_ != 0) message.expires_ms_ += seal.time_ms;
   char* const end =
       command::write_message_close(message.text() + message.json_end_, seal.epoch, seal.offset, seal.time_ms);
+  if (!seal.epoch.empty()) {
+    message.position_at_ = message.json_end_ + static_cast<std::uint32_t>(command::position_member_head.size());
+    const std::string_view rest(message.text() + message.position_at_, command::position_bytes_max);
+    message.position_bytes_ = static_cast<std::uint8_t>(rest.find('"'));
+  }
   message.json_end_ = static_cast<std::uint32_t>(end - message.text());
-  CRIER_ASSERT(message.json_end_ <= message.capacity_);
+  CRIER_ASSERT(message.json_end_ <= message.conflate_at_);
   const std::size_t payload = message.json_end_ - Message::json_at;
   const std::size_t head = websocket::server_head_bytes(payload);
   message.frame_at_ = static_cast<std::uint32_t>(Message::json_at - head);

@@ -52,6 +52,8 @@ class Message {
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
   // Dense within its channel and this life of its record at home: a jump says how many are missing.
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  // "epoch:offset" as the push has it; "" when the channel keeps no history.
+  [[nodiscard]] std::string_view position() const noexcept { return {text() + position_at_, position_bytes_}; }
   [[nodiscard]] std::int64_t time_ms() const noexcept { return time_ms_; }
   [[nodiscard]] std::int64_t received_ns() const noexcept { return received_ns_; }
   // Wall time from which the history forgets it; 0: by the history's own age alone.
@@ -96,7 +98,9 @@ class Message {
   std::uint32_t channel_at_ = 0;
   std::uint32_t data_at_ = 0;
   std::uint32_t data_bytes_ = 0;
+  std::uint32_t position_at_ = 0;
   std::uint32_t conflate_at_ = 0;
+  std::uint8_t position_bytes_ = 0;
   std::uint8_t conflate_bytes_ = 0;
   std::uint8_t channel_bytes_ = 0;
   command::Encoding encoding_ = command::Encoding::json;

@@ -43,6 +43,18 @@ class NameTable {
     if (slots_.size() > 64 && size_ * 8 < slots_.size()) rehash(slots_.size() / 2);
   }
 
+  // A long walk in short steps: visits what lies in `count` slots from `slot` on, and answers where the next
+  // step begins; 0 once the end was reached. `visit` must neither insert nor erase, but that is allowed between steps:
+  // a walk then misses some or visits some twice.
+  template <class Visit>
+  [[nodiscard]] std::size_t visit_some(std::size_t slot, std::size_t count, Visit visit) const {
+    for (; count > 0 && slot < slots_.size(); --count, ++slot) {
+      if (slots_[slot]) visit(*slots_[slot]);
+    }
+    return slot < slots_.size() ? slot : 0;
+  }
+  [[nodiscard]] std::size_t slot_count() const noexcept { return slots_.size(); }
+
   template <class Visit>
   void for_each(Visit visit) const {
     for (const auto& slot : slots_) {

@@ -18,18 +18,20 @@ constexpr std::size_t spare_mails_max = 16 * 1024;
 
 }  // namespace
 
-Shard::Shard(ShardSettings settings, Surroundings& surroundings, runtime::ThreadMetrics& metrics)
+Shard::Shard(ShardSettings settings, const config::Config& config, engine::Engine& engine, Surroundings& surroundings,
+             runtime::ThreadMetrics& metrics)
     : settings_(std::move(settings)),
       surroundings_(surroundings),
       metrics_(metrics),
       encoder_(settings_.compression),
-      subscribers_(pool_, encoder_, metrics),
-      home_(settings_.epoch, settings_.channels_max, *this, metrics),
+      subscribers_(pool_, encoder_, config, settings_.backlog, metrics),
+      home_(config, settings_.home, *this, metrics),
       outgoing_(settings_.shard_count),
       held_credit_(settings_.shard_count),
       lane_outstanding_(settings_.shard_count),
       lane_owed_(settings_.shard_count) {
   CRIER_ASSERT(settings_.self < settings_.shard_count);
+  home_.attach(engine);
 }
 
 SessionRef Shard::attach(Subscriber& subscriber) {
@@ -57,27 +59,73 @@ Subscriber* Shard::find(SessionRef session) const noexcept {
   return slot.generation == session.generation ? slot.subscriber : nullptr;
 }
 
-Subscription& Shard::subscribe(Subscriber& subscriber, SessionRef session, std::string_view channel) {
+void Shard::request(ShardId to, ControlRequest request) {
+  outgoing(to).requests.emplace_back(std::make_unique<ControlRequest>(std::move(request)));
+}
+
+Subscription& Shard::subscribe(Subscriber& subscriber, SessionRef session, std::string_view channel,
+                               SubscribeOptions options) {
   thread_.check();
   const std::size_t hash = hash_of(channel);
-  Subscription& subscription = subscribers_.add(subscriber, channel, hash);
-  outgoing(home_of(hash))
-      .requests.emplace_back(SubscribeRequest{session, subscription.serial, hash, std::string(channel)});
+  Subscription& subscription = subscribers_.add(subscriber, channel, hash, /*pattern=*/false);
+  subscription.watching = options.watch ? 1 : 0;
+  request(home_of(hash), SubscribeRequest{.session = session,
+                                          .serial = subscription.serial,
+                                          .channel_hash = hash,
+                                          .channel = std::string(channel),
+                                          .since = std::move(options.since),
+                                          .last = options.last,
+                                          .member = {subscriber.id(), std::move(options.identity)},
+                                          .watch = options.watch});
+  return subscription;
+}
+
+Subscription& Shard::subscribe_pattern(Subscriber& subscriber, SessionRef session, std::string_view pattern) {
+  thread_.check();
+  Subscription& subscription = subscribers_.add(subscriber, pattern, hash_of(pattern), /*pattern=*/true);
+  PendingPattern& pending = pending_patterns_[subscription.serial];
+  pending.subscription = &subscription;
+  pending.open = settings_.shard_count;
+  for (ShardId to = 0; to < settings_.shard_count; ++to) {
+    request(to, PatternRequest{session, subscription.serial, std::string(pattern)});
+  }
   return subscription;
 }
 
 void Shard::unsubscribe(Subscription& subscription) {
   thread_.check();
-  if (subscription.live) {
-    const std::size_t hash = subscription.channel->hash();
-    outgoing(home_of(hash)).requests.emplace_back(UnsubscribeRequest{hash, std::string(subscription.channel_name())});
+  const bool pending = subscription.state == Subscription::State::pending;
+  if (subscription.pattern()) {
+    if (pending) {
+      // Each home's answer tells whether it counted the pattern: then it is told that it has ended.
+      PendingPattern& waiting = pending_patterns_.at(subscription.serial);
+      waiting.subscription = nullptr;
+      for (const ShardId home : waiting.accepted) request(home, PatternRemoval{std::string(subscription.name())});
+      waiting.accepted.clear();
+    } else {
+      for (ShardId to = 0; to < settings_.shard_count; ++to) {
+        request(to, PatternRemoval{std::string(subscription.name())});
+      }
+    }
+  } else if (!pending) {
+    const std::size_t hash = subscription.topic->hash();
+    request(home_of(hash), UnsubscribeRequest{.serial = subscription.serial,
+                                              .channel_hash = hash,
+                                              .channel = std::string(subscription.name()),
+                                              .session = subscription.subscriber->id(),
+                                              .watch = subscription.watching != 0});
   }
   subscribers_.remove(subscription);
 }
 
-void Shard::make_live(Subscription& subscription) {
+void Shard::make_live(Subscription& subscription, std::uint64_t through, std::uint64_t number) {
   thread_.check();
-  subscribers_.make_live(subscription);
+  subscribers_.make_live(subscription, through, number);
+}
+
+void Shard::start_replay(Subscription& subscription, std::uint64_t after, std::uint64_t number) {
+  thread_.check();
+  subscribers_.start_replay(subscription, after, number);
 }
 
 void Shard::forget(Subscription& subscription) {
@@ -85,10 +133,46 @@ void Shard::forget(Subscription& subscription) {
   subscribers_.remove(subscription);
 }
 
-void Shard::publish(SessionRef session, MessageDraft draft, ReplyTag tag) {
+bool Shard::lag(Subscription& subscription) {
+  thread_.check();
+  return subscribers_.lag(subscription);
+}
+
+void Shard::fetch(Subscription& subscription, SessionRef session, std::size_t bytes_max) {
+  thread_.check();
+  CatchUp& catch_up = *subscription.catch_up;
+  CRIER_ASSERT(!catch_up.fetching && !catch_up.backlog);
+  catch_up.fetching = true;
+  const std::size_t hash = subscription.topic->hash();
+  request(home_of(hash), FetchRequest{.session = session,
+                                      .serial = subscription.serial,
+                                      .channel_hash = hash,
+                                      .channel = std::string(subscription.name()),
+                                      .after = catch_up.after,
+                                      .bytes_max = bytes_max});
+}
+
+Backlog::Read Shard::read_backlog(Subscription& subscription, std::size_t bytes_max) {
+  thread_.check();
+  return subscribers_.read_backlog(subscription, bytes_max);
+}
+
+void Shard::history(HistoryRequest request) {
+  thread_.check();
+  const ShardId to = home_of(request.channel_hash);
+  this->request(to, std::move(request));
+}
+
+void Shard::presence(PresenceRequest request) {
+  thread_.check();
+  const ShardId to = home_of(request.channel_hash);
+  this->request(to, std::move(request));
+}
+
+void Shard::publish(SessionRef session, MessageDraft draft, ReplyTag tag, std::unique_ptr<PublishRequest::Key> key) {
   thread_.check();
   Batch& batch = outgoing(home_of(draft->channel_hash()));
-  batch.requests.emplace_back(PublishRequest{session, std::move(draft), std::move(tag)});
+  batch.requests.emplace_back(PublishRequest{session, std::move(draft), std::move(tag), std::move(key)});
 }
 
 Batch& Shard::batch_for(ShardId to) {
@@ -100,11 +184,13 @@ Batch& Shard::batch_for(ShardId to) {
   return *batch;
 }
 
+void Shard::want_turn() {
+  if (std::exchange(turn_wanted_, true)) return;
+  surroundings_.want_turn();
+}
+
 Batch& Shard::outgoing(ShardId to) {
-  if (!turn_wanted_) {
-    turn_wanted_ = true;
-    surroundings_.want_turn();
-  }
+  want_turn();
   Batch& batch = batch_for(to);
   batch.urgent = true;
   return batch;
@@ -120,6 +206,7 @@ void Shard::send_answer(ShardId to, Delivery answer) {
 }
 
 void Shard::send_credit(ShardId to, SessionRef session, std::size_t bytes) {
+  want_turn();  // an engine that answers later does so between turns
   Batch& batch = batch_for(to);
   held_credit_[to] += bytes;
   if (!batch.deliveries.empty()) {
@@ -168,40 +255,97 @@ void Shard::take_batch(Batch& batch) {
 
 void Shard::take_delivery(ShardId from, Delivery& delivery) {
   std::visit(Overloaded{
-                 [&](const MessagePtr& message) { take_message(*message); },
-                 [&](PublishAnswer& answer) {
-                   if (Subscriber* const session = find(answer.session)) {
-                     session->on_credit(answer.message->bytes());
-                     session->on_published(answer.tag, *answer.message);
-                   }
-                 },
-                 [&](SubscribeAnswer& answer) { take_subscribe_answer(answer); },
+                 [&](const MessagePtr& message) { take_message(message); },
+                 [&](PublishAnswer& answer) { take_published(answer); },
                  [&](const SessionCredit& credit) {
                    if (Subscriber* const session = find(credit.session)) session->on_credit(credit.bytes);
                  },
                  [&](const LaneCredit& credit) { count_lane(from, 0, credit.bytes); },
+                 [&](const std::unique_ptr<Answer>& answer) { take_answer(from, *answer); },
              },
              delivery);
+}
+
+void Shard::take_published(PublishAnswer& answer) {
+  Subscriber* const session = find(answer.session);
+  if (session == nullptr) return;
+  session->on_credit(answer.message ? answer.message->bytes() : answer.outcome->bytes);
+  session->on_published(answer);
+}
+
+void Shard::take_answer(ShardId from, Answer& answer) {
+  std::visit(Overloaded{
+                 [&](SubscribeAnswer& subscribed) { take_subscribe_answer(subscribed); },
+                 [&](FetchAnswer& fetched) {
+                   if (Subscriber* const session = find(fetched.session)) session->on_fetched(fetched);
+                 },
+                 [&](HistoryAnswer& history) {
+                   Subscriber* const session = find(history.session);
+                   if (session == nullptr) return;
+                   session->on_credit(list_bytes_max);
+                   session->on_history(history);
+                 },
+                 [&](PresenceAnswer& presence) {
+                   Subscriber* const session = find(presence.session);
+                   if (session == nullptr) return;
+                   if (presence.tag.kind != ReplyTag::Kind::none) session->on_credit(list_bytes_max);
+                   session->on_presence(presence);
+                 },
+                 [&](PatternAnswer& pattern) { take_pattern_answer(from, pattern); },
+                 [&](const PresenceEvent& event) { subscribers_.deliver_presence(event); },
+                 [&](const EpochChange& change) { subscribers_.change_epoch(change); },
+             },
+             answer);
 }
 
 // A subscription that ended while it was pending is taken back only now: before the answer nobody here
 // knows whether home counted it at all.
 void Shard::take_subscribe_answer(SubscribeAnswer& answer) {
   Subscriber* const session = find(answer.session);
-  if (session != nullptr) session->on_credit(subscribe_request_bytes);
-  if (session != nullptr && session->on_subscribed(answer.serial, answer.start)) return;
+  if (session != nullptr) session->on_credit(answer.watch ? list_bytes_max : request_bytes);
+  if (session != nullptr && session->on_subscribed(answer)) return;
   if (!answer.start) return;
-  outgoing(home_of(answer.channel_hash))
-      .requests.emplace_back(UnsubscribeRequest{answer.channel_hash, std::move(answer.channel)});
+  request(home_of(answer.channel_hash), UnsubscribeRequest{.serial = answer.serial,
+                                                           .channel_hash = answer.channel_hash,
+                                                           .channel = std::move(answer.channel),
+                                                           .session = answer.id,
+                                                           .watch = answer.watch});
 }
 
-void Shard::take_message(const Message& message) {
+// Live at the last home's answer: so every channel's messages begin at once, whatever its home. A refusal by
+// any of them undoes all.
+void Shard::take_pattern_answer(ShardId from, PatternAnswer& answer) {
+  if (Subscriber* const session = find(answer.session)) session->on_credit(request_bytes);
+  const auto found = pending_patterns_.find(answer.serial);
+  CRIER_ASSERT(found != pending_patterns_.end());
+  PendingPattern& pending = found->second;
+  if (answer.refused) {
+    pending.refused = std::move(answer.refused);
+  } else if (pending.subscription == nullptr) {
+    request(from, PatternRemoval{answer.pattern});
+  } else {
+    pending.accepted.push_back(from);
+  }
+  if (--pending.open > 0) return;
+  const PendingPattern done = std::move(pending);
+  pending_patterns_.erase(found);
+  if (done.subscription == nullptr) return;
+  Subscriber& subscriber = *done.subscription->subscriber;
+  if (done.refused) {
+    for (const ShardId home : done.accepted) request(home, PatternRemoval{answer.pattern});
+    return subscriber.on_pattern(*done.subscription, &*done.refused);
+  }
+  subscribers_.make_live(*done.subscription);
+  subscriber.on_pattern(*done.subscription, nullptr);
+}
+
+void Shard::take_message(const MessagePtr& message) {
   subscribers_.deliver(message);
-  if (!message.probe()) {
-    if (!received_.empty() && received_.back().first == message.received_ns()) {
+  if (!message->probe()) {
+    if (!received_.empty() && received_.back().first == message->received_ns()) {
       ++received_.back().second;
     } else {
-      received_.emplace_back(message.received_ns(), 1);
+      received_.emplace_back(message->received_ns(), 1);
     }
   }
   if (subscribers_.turn_bytes() > turn_bytes_max) {
@@ -243,6 +387,7 @@ void Shard::run_turn(Now now) {
   // Credit may let a session go on with what waited, and that brings new requests: after some rounds the
   // loop's other connections come first.
   while (rounds++ < rounds_max && (take_requests(now.wall_ms) || (own && !own->empty()))) {
+    home_.end_turn();
     if (!own) continue;
     std::unique_ptr<Batch> batch = std::exchange(own, nullptr);
     held_credit_[settings_.self] = 0;
@@ -253,9 +398,15 @@ void Shard::run_turn(Now now) {
   for (const WaitingRequests& waiting : waiting_) held_back += waiting.requests.size() - waiting.next;
   metrics_.requests_waiting.set(static_cast<std::int64_t>(held_back));
   subscribers_.end_turn();
+  metrics_.backlog_bytes.set(static_cast<std::int64_t>(subscribers_.backlog_bytes()));
   post_outgoing();
   turn_wanted_ = own && !own->empty();
   if (turn_wanted_) surroundings_.want_turn();
+}
+
+void Shard::tick(Now now) {
+  thread_.check();
+  home_.tick(now.wall_ms);
 }
 
 // The self-batch of every turn reuses the memory of the one before.

@@ -6,12 +6,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "broker/config/config.hpp"
+#include "broker/engine/engine.hpp"
 #include "broker/hub/chunk.hpp"
 #include "broker/hub/frame_encoder.hpp"
 #include "broker/hub/home.hpp"
@@ -26,8 +30,8 @@ namespace crier::hub {
 struct ShardSettings {
   ShardId self = 0;
   ShardId shard_count = 1;
-  std::string epoch;                             // of this life of the process
-  std::size_t channels_max = 1'000'000;          // of this shard's homes
+  HomeLimits home;
+  BacklogLimits backlog;
   std::size_t inflight_bytes_max = 1024 * 1024;  // a session's publishes on their way
   std::size_t lane_bytes_max = 1024 * 1024;      // deliveries to one other shard that it has not taken yet
   CompressionSettings compression;
@@ -55,7 +59,9 @@ class Surroundings {
 
 class Shard final : private DeliveryLanes {
  public:
-  Shard(ShardSettings settings, Surroundings& surroundings, runtime::ThreadMetrics& metrics);
+  // The configuration and the engine outlive the shard.
+  Shard(ShardSettings settings, const config::Config& config, engine::Engine& engine, Surroundings& surroundings,
+        runtime::ThreadMetrics& metrics);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
@@ -66,18 +72,43 @@ class Shard final : private DeliveryLanes {
   [[nodiscard]] SessionRef attach(Subscriber& subscriber);
   void detach(SessionRef session);
 
+  // What a subscription may ask for beside the messages from now on.
+  struct SubscribeOptions {
+    std::optional<command::Position> since;
+    std::optional<std::uint64_t> last;
+    std::shared_ptr<const Identity> identity;
+    bool watch = false;
+  };
   // The answer comes as Subscriber::on_subscribed with the subscription's serial.
-  [[nodiscard]] Subscription& subscribe(Subscriber& subscriber, SessionRef session, std::string_view channel);
+  [[nodiscard]] Subscription& subscribe(Subscriber& subscriber, SessionRef session, std::string_view channel,
+                                        SubscribeOptions options);
+  // Every home has to agree; the answer comes as Subscriber::on_pattern.
+  [[nodiscard]] Subscription& subscribe_pattern(Subscriber& subscriber, SessionRef session, std::string_view pattern);
   // After it no message of the subscription follows; the object is gone.
   void unsubscribe(Subscription& subscription);
-  // The home has answered: messages from now on are the subscription's own.
-  void make_live(Subscription& subscription);
+  // The home has answered, with a position and a number: messages from now on are the subscription's own.
+  void make_live(Subscription& subscription, std::uint64_t through = 0, std::uint64_t number = 0);
+  // The home has answered, and there is a past to tell first: `fetch` gets it.
+  void start_replay(Subscription& subscription, std::uint64_t after, std::uint64_t number);
   // A subscription that the home refused: gone without telling the home, which never counted it.
   void forget(Subscription& subscription);
 
+  // See SubscriberTable::lag. Not while the hub delivers.
+  [[nodiscard]] bool lag(Subscription& subscription);
+  // The next piece of the history behind a subscription that catches up; Subscriber::on_fetched brings it.
+  void fetch(Subscription& subscription, SessionRef session, std::size_t bytes_max);
+  // The next piece of its backlog; with the last one it is live.
+  [[nodiscard]] Backlog::Read read_backlog(Subscription& subscription, std::size_t bytes_max);
+
+  // Answered by Subscriber::on_history and on_presence.
+  void history(HistoryRequest request);
+  void presence(PresenceRequest request);
+  void refresh_presence(Subscription& subscription) { subscribers_.refresh_presence(subscription); }
+
   // The answer comes as Subscriber::on_published, unless the tag wants none; the draft's bytes come
   // back as credit either way.
-  void publish(SessionRef session, MessageDraft draft, ReplyTag tag);
+  void publish(SessionRef session, MessageDraft draft, ReplyTag tag,
+               std::unique_ptr<PublishRequest::Key> key = nullptr);
 
   // Batches of other shards, linked by `next`, oldest first. `run_turn` must follow.
   void receive(std::unique_ptr<Batch> batches);
@@ -85,10 +116,22 @@ class Shard final : private DeliveryLanes {
   void run_turn(Now now);
   // Has something come up since the turn that another turn would handle?
   [[nodiscard]] bool has_work() const noexcept { return turn_wanted_; }
+  // About once a second.
+  void tick(Now now);
+  // What the engine has to say is said to this, on the shard's thread.
+  [[nodiscard]] engine::Answers& engine_answers() noexcept { return home_.answers(); }
+
   // This turn's chunks have been offered to their sockets: their latencies count.
   void note_written(std::int64_t steady_ns);
 
   [[nodiscard]] ChunkPool& chunks() noexcept { return pool_; }
+  [[nodiscard]] FrameEncoder& encoder() noexcept { return encoder_; }
+  // For the state file, when no thread runs the shard.
+  [[nodiscard]] Home& home() noexcept { return home_; }
+  // Waiting for sockets or for laggards.
+  [[nodiscard]] std::size_t retained_bytes() const noexcept {
+    return pool_.retained_bytes() + subscribers_.backlog_bytes();
+  }
   [[nodiscard]] ShardId home_of(std::size_t channel_hash) const noexcept {
     return static_cast<ShardId>((channel_hash >> 32) % settings_.shard_count);
   }
@@ -100,6 +143,13 @@ class Shard final : private DeliveryLanes {
     Subscriber* subscriber = nullptr;
     std::uint32_t generation = 1;
   };
+  // A pattern subscription that some homes have not answered (design rule 14).
+  struct PendingPattern {
+    Subscription* subscription = nullptr;  // null: it has ended meanwhile
+    std::size_t open = 0;
+    std::vector<ShardId> accepted;
+    std::optional<Error> refused;
+  };
   struct WaitingRequests {
     ShardId from = 0;
     std::vector<Request> requests;
@@ -110,14 +160,19 @@ class Shard final : private DeliveryLanes {
   void send_answer(ShardId to, Delivery answer) override;
   void send_credit(ShardId to, SessionRef session, std::size_t bytes) override;
 
+  void want_turn();
   [[nodiscard]] Batch& batch_for(ShardId to);
   [[nodiscard]] Batch& outgoing(ShardId to);  // and it must go at the end of this turn
   void recycle(std::unique_ptr<Batch> batch);
   [[nodiscard]] Subscriber* find(SessionRef session) const noexcept;
   void take_batch(Batch& batch);
   void take_delivery(ShardId from, Delivery& delivery);
+  void take_answer(ShardId from, Answer& answer);
+  void take_published(PublishAnswer& answer);
   void take_subscribe_answer(SubscribeAnswer& answer);
-  void take_message(const Message& message);
+  void take_pattern_answer(ShardId from, PatternAnswer& answer);
+  void take_message(const MessagePtr& message);
+  void request(ShardId to, ControlRequest request);
   [[nodiscard]] bool take_requests(std::int64_t now_ms);
   [[nodiscard]] bool lanes_full() const noexcept { return full_lanes_ > 0; }
   void return_lane_credit(ShardId from, std::size_t bytes);
@@ -132,6 +187,8 @@ class Shard final : private DeliveryLanes {
   FrameEncoder encoder_;
   SubscriberTable subscribers_;
   Home home_;
+
+  std::map<std::uint32_t, PendingPattern> pending_patterns_;  // by serial
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -24,6 +24,7 @@ class ThreadCounter {
 
 class ThreadGauge {
  public:
+  explicit ThreadGauge(std::int64_t value = 0) noexcept : value_(value) {}
   void set(std::int64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
   void add(std::int64_t n) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -31,7 +32,7 @@ class ThreadGauge {
   [[nodiscard]] std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::int64_t> value_{0};
+  std::atomic<std::int64_t> value_;
 };
 
 // One counter for each of a fixed list of labels; what is not in the list counts as the last one.

@@ -34,7 +34,7 @@ inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
                                                                   "refused",
                                                                   "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
-inline constexpr std::array<std::string_view, 28> refusal_labels = {"bad_request_line",
+inline constexpr std::array<std::string_view, 29> refusal_labels = {"bad_request_line",
                                                                     "bad_header",
                                                                     "bad_host",
                                                                     "smuggling",
@@ -54,6 +54,7 @@ inline constexpr std::array<std::string_view, 28> refusal_labels = {"bad_request
                                                                     "no_subprotocol",
                                                                     "bad_extensions",
                                                                     "bad_channel",
+                                                                    "bad_position",
                                                                     "host",
                                                                     "origin",
                                                                     "path",
@@ -88,6 +89,7 @@ inline constexpr std::array<double, 14> latency_bounds = {0.00005, 0.0001, 0.000
 struct alignas(64) ThreadMetrics {
   ThreadGauge connections;  // sockets that are open, in every state
   ThreadGauge websockets;   // of these, upgraded ones
+  ThreadGauge event_streams;  // and those that carry server-sent events
   ThreadCounter accepted;
   LabelledCounter<close_labels.size()> closed{close_labels};
   LabelledCounter<refusal_labels.size()> refused{refusal_labels};
@@ -108,6 +110,29 @@ struct alignas(64) ThreadMetrics {
   ThreadGauge requests_waiting;  // publishes and subscriptions held back for want of credit
   ThreadGauge loop_lag_us;       // how late the last tick was
   ThreadCounter probes_sent;
+
+  // At their home.
+  ThreadGauge members;           // presence: sessions in channels
+  ThreadGauge history_bytes;     // of all histories
+  ThreadCounter history_evicted;  // messages that the byte budget took, before their time
+  ThreadCounter recovered;       // subscriptions with `since` that were continued
+  ThreadCounter not_recovered;
+  ThreadCounter fetches;         // pieces of histories that were asked for
+  ThreadGauge idempotency_keys;
+  ThreadCounter duplicates;      // publishes that an earlier one of the same key stands for
+  ThreadCounter publishes_refused;  // by the engine or a limit of the home
+  ThreadGauge engine_ready{1};
+  ThreadGauge engine_pending_bytes;
+  ThreadCounter engine_timeouts;
+  ThreadCounter engine_recovery_failures;
+
+  // At the subscriber's shard.
+  ThreadGauge lagging;          // subscriptions that catch up
+  ThreadCounter lags;           // how often one began to
+  ThreadGauge backlog_bytes;    // what they share, where there is no history
+  ThreadCounter gaps;           // told to subscribers
+  ThreadCounter lost;           // messages that gaps told of, for one subscriber each
+  ThreadCounter conflated;      // of these, replaced by newer ones
   std::atomic<std::int64_t> probe_returned_ms{0};  // steady clock, of the last self-probe that came back
 
  private:

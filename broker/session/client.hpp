@@ -1,4 +1,4 @@
-// One client's commands, carried out: the part that WebSocket and HTTP have in common.
+// One client's commands, carried out: the part that all transports have in common.
 //
 // Deterministic: no clock, no socket; answers come back through the shard. Owner: a transport.
 // Thread: its loop's.
@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,23 +33,41 @@ class Client : public hub::Subscriber {
   Client(Environment& environment, Host& host, hub::SessionId id);
   virtual ~Client();
 
-  [[nodiscard]] bool on_subscribed(std::uint32_t serial, const Result<command::Position>& start) final;
-  void on_published(hub::ReplyTag& tag, const hub::Message& message) final;
+  // After every attempt to write: so many bytes still wait for the socket. The time to let go of what can be
+  // had later, and to go on with what was let go of. False: it is more than this client may keep, and nothing
+  // of it can be let go of.
+  [[nodiscard]] bool on_waiting(std::size_t bytes);
+
+  void on_lost(const hub::Subscription& subscription) final;
+  [[nodiscard]] bool on_subscribed(hub::SubscribeAnswer& answer) final;
+  void on_pattern(hub::Subscription& subscription, const Error* refused) final;
+  void on_fetched(hub::FetchAnswer& answer) final;
+  void on_history(hub::HistoryAnswer& answer) final;
+  void on_presence(hub::PresenceAnswer& answer) final;
+  void on_published(hub::PublishAnswer& answer) final;
+  void on_epoch_change(hub::Subscription& subscription, const command::Position& position) final;
   void on_credit(std::size_t bytes) final;
 
  protected:
   // Gives the reply to the client. Called in this thread, now or in a later turn.
   virtual void reply(const ReplySlot& slot, const command::Reply& reply) = 0;
+  // Only with subscriptions: gives it a push, or a message that it catches up with.
+  virtual void push(const command::Push& push) = 0;
+  virtual void send_message(const hub::Subscription& subscription, const hub::Message& message) = 0;
+  // Where a subscription's stream starts, before its first message.
+  virtual void on_start(const hub::Subscription& /*subscription*/, const std::optional<command::Position>& /*start*/) {}
   // Does a publish without id get its `published` too?
   [[nodiscard]] virtual bool acknowledges_everything() const = 0;
+  // Is there room for one more reply that is a list? Where replies wait for each other they add up.
+  [[nodiscard]] virtual bool has_room_for_list() const { return true; }
   // May this transport hold subscriptions?
   [[nodiscard]] virtual bool can_subscribe() const = 0;
 
   // Runs a batch in order. `text` is the message that it was parsed from: when the session has as many
   // bytes on their way as it may, what is left of it is kept and waits for credit.
   void run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request);
-  // As from `?channel=` on the upgrade: answered by a `subscribed` without id.
-  void subscribe_at_connect(std::string_view channel);
+  // As from `?channel=` in the URL: answered by a `subscribed` without id. A name, or a pattern.
+  void subscribe_at_connect(std::string_view channel, std::optional<command::Position> since = std::nullopt);
   // Counts and replies.
   void fail(const ReplySlot& slot, command::Op op, std::string_view channel, Error error);
 
@@ -85,28 +104,57 @@ class Client : public hub::Subscriber {
     std::vector<PendingSubscribe> subscribes;
     std::vector<Broadcast> broadcasts;
     std::uint32_t next_broadcast = 1;
+    // Subscriptions that catch up take turns, one piece at a time, so that together they never bring more
+    // than the outbox may hold.
+    std::uint32_t catching_up = 0;
+    std::uint32_t next_to_catch_up = 0;
+    bool fetching = false;  // a piece is on its way
+    bool lost = false;      // the connection is to end: a subscription missed what its namespace wants nobody to miss
+    std::size_t tolerated = 0;  // bytes that already waited when everything was let go of
   };
 
-  void subscribe(const command::Subscribe& command, ReplySlot slot);
-  void unsubscribe(const command::Unsubscribe& command, const ReplySlot& slot);
-  void publish(const command::Publish& command, ReplySlot slot);
-  void publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
-                   hub::ReplyTag tag);
-  [[nodiscard]] bool publish_broadcast(const command::Publish& command, const ReplySlot& slot, std::uint32_t& channel);
-  void publish_unsupported(const command::Publish& command, const ReplySlot& slot);
-  void finish_broadcast_if_done(std::size_t at);
-  void unsupported(command::Op op, const ReplySlot& slot, std::string_view channel, std::string_view what);
-
-  [[nodiscard]] bool may_subscribe(std::string_view channel, Error& why) const;
-  [[nodiscard]] static bool may_publish(const config::Namespace& settings, std::string_view data, Error& why);
-  [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
+  // client.cpp
   void run(const command::Command& command, std::uint32_t request, std::uint32_t index);
   [[nodiscard]] bool run_from(std::span<const command::Command> commands, Cursor& at);
   void continue_suspended();
   void count_inflight(std::size_t bytes);
-  [[nodiscard]] std::uint32_t find_subscription(std::string_view channel) const;
+  void count_ok(command::Op op);
+  void unsupported(command::Op op, const ReplySlot& slot, std::string_view channel, std::string_view what);
+  [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
+  [[nodiscard]] static hub::ReplyTag tag_of(ReplySlot slot);
   [[nodiscard]] Busy& busy();
   void rest();  // frees what only busy sessions need
+
+  // client_subscribe.cpp
+  void subscribe(const command::Subscribe& command, ReplySlot slot);
+  [[nodiscard]] std::optional<Error> refusal(const command::Subscribe& command) const;
+  void unsubscribe(const command::Unsubscribe& command, const ReplySlot& slot);
+  void end_pending(const hub::Subscription& subscription);
+  [[nodiscard]] std::uint32_t find_subscription(std::string_view channel) const;
+  [[nodiscard]] std::uint32_t find_serial(std::uint32_t serial) const;
+  [[nodiscard]] std::optional<ReplySlot> take_pending(std::uint32_t serial);
+
+  // client_catch_up.cpp
+  void start_catching_up();
+  void catch_up_further(std::size_t waiting_bytes);
+  void read_backlog(hub::Subscription& subscription, std::size_t bytes_max);
+  void caught_up(hub::Subscription& subscription);
+  void gap(const hub::Subscription& subscription, std::optional<std::uint64_t> lost, bool conflated, bool exact);
+
+  // client_publish.cpp
+  void publish(const command::Publish& command, ReplySlot slot);
+  void publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
+                   hub::ReplyTag tag);
+  [[nodiscard]] bool publish_broadcast(const command::Publish& command, const ReplySlot& slot, std::uint32_t& channel);
+  [[nodiscard]] static bool may_publish(const config::Namespace& settings, std::string_view data, Error& why);
+  void tell_refused(const command::Publish& command, const ReplySlot& slot);
+  [[nodiscard]] bool wants_acknowledgement(const ReplySlot& slot) const;
+  void finish_part(const hub::ReplyTag& tag, std::optional<command::Position> position, std::optional<Error> error);
+  void finish_broadcast_if_done(std::size_t at);
+
+  // client_query.cpp
+  void history(const command::History& command, ReplySlot slot);
+  void presence(const command::Presence& command, ReplySlot slot);
 
   hub::SessionRef ref_;
   std::uint64_t inflight_bytes_ = 0;
@@ -114,5 +162,8 @@ class Client : public hub::Subscriber {
   hub::InlineVector<hub::Subscription*> subscriptions_;
   std::unique_ptr<Busy> busy_;
 };
+
+// The position that a message shows.
+[[nodiscard]] std::optional<command::Position> position_of(const hub::Message& message);
 
 }  // namespace crier::session

@@ -27,23 +27,36 @@ HttpSession::HttpSession(Environment& environment, Host& host, hub::SessionId id
     : Client(environment, host, id), listener_(listener) {}
 
 bool HttpSession::post(std::string_view body) {
+  const auto batch = environment_.parser.parse(body);
+  if (!batch) return refuse_post(batch.error());
   Request& request = requests_.emplace_back();
   const auto number = static_cast<std::uint32_t>(first_request_ + requests_.size() - 1);
-  const auto batch = environment_.parser.parse(body);
-  if (!batch) {
-    const command::CommandError& refused = batch.error();
-    environment_.metrics.commands.back().add(to_string(refused.error.code));
-    request.replies.resize(1);
-    request.errors.push_back(refused.error);
-    command::append_json(
-        request.replies[0],
-        command::Reply{command::ErrorReply{refused.id, refused.command, refused.channel, refused.error, std::nullopt}});
-  } else {
-    request.array = batch->array;
-    request.open = static_cast<std::uint32_t>(batch->commands.size());
-    request.replies.resize(batch->commands.size());
-    run_batch(batch->commands, body, number);
-  }
+  request.array = batch->array;
+  request.open = static_cast<std::uint32_t>(batch->commands.size());
+  request.replies.resize(batch->commands.size());
+  run_batch(batch->commands, body, number);
+  return finish_post(request);
+}
+
+bool HttpSession::post_cbor(std::string_view body) {
+  const auto json = environment_.cbor.to_json(body);
+  if (json) return post(*json);
+  return refuse_post({json.error(), std::nullopt, {}, "", ""});
+}
+
+bool HttpSession::refuse_post(const command::CommandError& refused) {
+  environment_.metrics.commands.back().add(to_string(refused.error.code));
+  Request& request = requests_.emplace_back();
+  request.replies.resize(1);
+  request.errors.push_back(refused.error);
+  command::append_json(
+      request.replies[0],
+      command::Reply{command::ErrorReply{refused.id, refused.command, refused.channel, refused.error, std::nullopt}});
+  reply_bytes_ += request.replies[0].size();
+  return finish_post(request);
+}
+
+bool HttpSession::finish_post(Request& request) {
   request.posted = true;
   const bool refused = refused_whole(request) && http_status(request.errors[0].code) < 500;
   hand_out();
@@ -59,6 +72,7 @@ bool HttpSession::refused_whole(const Request& request) {
 void HttpSession::reply(const ReplySlot& slot, const command::Reply& reply) {
   Request& request = requests_[slot.request - first_request_];
   command::append_json(request.replies[slot.index], reply);
+  reply_bytes_ += request.replies[slot.index].size();
   if (const auto* const error = std::get_if<command::ErrorReply>(&reply)) request.errors.push_back(error->error);
   if (const auto* const broadcast = std::get_if<command::BroadcastPublished>(&reply)) {
     for (const command::PublishResult& result : broadcast->results) {
@@ -71,6 +85,7 @@ void HttpSession::reply(const ReplySlot& slot, const command::Reply& reply) {
 
 void HttpSession::hand_out() {
   while (!requests_.empty() && requests_.front().posted && requests_.front().open == 0) {
+    for (const std::string& reply : requests_.front().replies) reply_bytes_ -= reply.size();
     PostOutcome outcome = outcome_of(requests_.front());
     requests_.pop_front();
     ++first_request_;

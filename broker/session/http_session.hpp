@@ -36,8 +36,11 @@ class HttpSession final : public Client {
   // Runs one body's commands. The outcome comes now or in a later turn. False when it is known to be a
   // refusal (a 4xx for the whole request): then the connection ends with it.
   [[nodiscard]] bool post(std::string_view body);
+  // The same for a body of CBOR; the outcome's body is JSON nevertheless.
+  [[nodiscard]] bool post_cbor(std::string_view body);
 
-  void deliver(const hub::ChunkPtr& /*chunk*/) override { CRIER_ASSERT(false); }  // it never subscribes
+  // It never subscribes.
+  void deliver(const hub::ChunkPtr& /*chunk*/) override { CRIER_ASSERT(false); }
 
  private:
   struct Request {
@@ -47,15 +50,25 @@ class HttpSession final : public Client {
     std::vector<std::string> replies;
     std::vector<Error> errors;
   };
+  [[nodiscard]] bool finish_post(Request& request);
+  [[nodiscard]] bool refuse_post(const command::CommandError& refused);
   void reply(const ReplySlot& slot, const command::Reply& reply) override;
+  void push(const command::Push& /*push*/) override { CRIER_ASSERT(false); }
+  void send_message(const hub::Subscription& /*subscription*/, const hub::Message& /*message*/) override {
+    CRIER_ASSERT(false);
+  }
   [[nodiscard]] bool acknowledges_everything() const override { return true; }
   [[nodiscard]] bool can_subscribe() const override { return false; }
+  [[nodiscard]] bool has_room_for_list() const override {
+    return reply_bytes_ <= environment_.config.limits.outbox_bytes_max;
+  }
   void hand_out();
   [[nodiscard]] static bool refused_whole(const Request& request);
   [[nodiscard]] static PostOutcome outcome_of(Request& request);
 
   Listener& listener_;
   std::deque<Request> requests_;
+  std::size_t reply_bytes_ = 0;      // of all of them
   std::uint32_t first_request_ = 0;  // the number of requests_.front()
 };
 

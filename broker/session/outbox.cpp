@@ -24,7 +24,9 @@ OwnFrame own_frame(std::string_view bytes) {
     head += extra;
   }
   constexpr std::uint8_t compressed_bit = 0x40;  // only publications are ever compressed
-  const bool message = (byte(0) & compressed_bit) != 0 || bytes.substr(head, length).starts_with(R"({"op":"message")");
+  const std::string_view payload = bytes.substr(head, length);
+  const bool message = (byte(0) & compressed_bit) != 0 || payload.starts_with(R"({"op":"message")") ||
+                       payload.substr(0, 12).ends_with("\x62op\x67message");  // CBOR, behind the head of its map
   return {head + length, message};
 }
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "broker/config/version.hpp"
-#include "protocol/websocket/frame_writer.hpp"
 
 namespace crier::session {
 
@@ -22,9 +21,7 @@ void WebSocketSession::start(std::span<const std::string> channels) {
                     {"channels_per_connection_max", limits.channels_per_connection_max},
                     {"commands_per_message_max", command::commands_per_message_max},
                     {"channels_per_publish_max", command::channels_per_publish_max}};
-  std::string json;
-  command::append_json(json, command::Push{std::move(welcome)});
-  send_text(json);
+  push(command::Push{std::move(welcome)});
   for (const std::string& channel : channels) subscribe_at_connect(channel);
 }
 
@@ -39,19 +36,39 @@ void WebSocketSession::on_text(std::string_view message) {
   run_batch(batch->commands, message, 0);
 }
 
+void WebSocketSession::on_cbor(std::string_view message) {
+  const auto json = environment_.cbor.to_json(message);
+  if (json) return on_text(*json);
+  environment_.metrics.commands.back().add(to_string(json.error().code));
+  reply({}, command::ErrorReply{{}, "", "", json.error(), std::nullopt});
+}
+
 void WebSocketSession::deliver(const hub::ChunkPtr& chunk) {
   host_.outbox().push(chunk);
+  host_.want_flush();
+}
+
+void WebSocketSession::send_message(const hub::Subscription& subscription, const hub::Message& message) {
+  environment_.metrics.delivered.add();
+  environment_.shard.encoder().append(host_.outbox().own(environment_.shard.chunks()), message, form_,
+                                      subscription.pattern() ? subscription.name() : std::string_view{});
   host_.want_flush();
 }
 
 void WebSocketSession::reply(const ReplySlot& /*slot*/, const command::Reply& reply) {
   environment_.scratch.clear();
   command::append_json(environment_.scratch, reply);
-  send_text(environment_.scratch);
+  send(environment_.scratch);
 }
 
-void WebSocketSession::send_text(std::string_view json) {
-  websocket::append_server_frame(host_.outbox().own(environment_.shard.chunks()), websocket::Opcode::text, json);
+void WebSocketSession::push(const command::Push& push) {
+  environment_.scratch.clear();
+  command::append_json(environment_.scratch, push);
+  send(environment_.scratch);
+}
+
+void WebSocketSession::send(std::string_view json) {
+  environment_.shard.encoder().append_push(host_.outbox().own(environment_.shard.chunks()), json, form_);
   host_.want_flush();
 }
 

@@ -15,15 +15,18 @@ class WebSocketSession final : public Client {
 
   // Says welcome, then subscribes to the channels of the URL.
   void start(std::span<const std::string> channels);
-  // One text message: a command or an array of commands.
+  // One message: a command or an array of commands, as text or, where that was agreed on, as CBOR.
   void on_text(std::string_view message);
+  void on_cbor(std::string_view message);
   void deliver(const hub::ChunkPtr& chunk) override;
 
  private:
   void reply(const ReplySlot& slot, const command::Reply& reply) override;
+  void push(const command::Push& push) override;
+  void send_message(const hub::Subscription& subscription, const hub::Message& message) override;
   [[nodiscard]] bool acknowledges_everything() const override { return false; }
   [[nodiscard]] bool can_subscribe() const override { return true; }
-  void send_text(std::string_view json);
+  void send(std::string_view json);
 };
 
 }  // namespace crier::session

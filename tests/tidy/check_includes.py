@@ -12,7 +12,7 @@ import sources
 BASE = ["protocol/base"]
 PROTOCOL = BASE + ["protocol/http", "protocol/websocket", "protocol/command"]
 BELOW_HUB = PROTOCOL + ["broker/config", "broker/runtime"]
-BELOW_NET = BELOW_HUB + ["broker/auth", "broker/hub", "broker/session"]
+BELOW_NET = BELOW_HUB + ["broker/auth", "broker/engine", "broker/hub", "broker/session", "broker/state"]
 
 # Folder: the folders of ours that it may include, beside itself.
 OURS = {
@@ -23,8 +23,10 @@ OURS = {
     "broker/auth": BASE + ["protocol/http", "broker/config"],
     "broker/config": BASE + ["protocol/command"],
     "broker/runtime": BASE,
-    "broker/hub": BELOW_HUB,
-    "broker/session": BELOW_HUB + ["broker/auth", "broker/hub"],
+    "broker/engine": BASE + ["protocol/command"],
+    "broker/hub": BELOW_HUB + ["broker/engine", "broker/state"],
+    "broker/session": BELOW_HUB + ["broker/auth", "broker/engine", "broker/hub"],
+    "broker/state": BASE + ["protocol/command", "protocol/websocket"],
     "broker/net": BELOW_NET + ["broker/net/demo"],
     "broker/net/demo": [],
     "broker/admin": BELOW_NET + ["broker/net"],
@@ -45,8 +47,8 @@ LIBRARIES = {
     "toml++": (r"toml\+\+/.*|tomlplusplus/.*|toml\.hpp", r"broker/config/.*",
                "configuration is plain structs outside of config/"),
     "CLI11": (r"CLI/.*", r"broker/config/.*", "configuration is plain structs outside of config/"),
-    "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(net|session)/.*|broker/server[^/]*",
-                "digests of the handshake and random ids; TLS belongs to net/"),
+    "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(net|session|state)/.*|broker/server[^/]*",
+                "digests of the handshake and of the state file, random ids; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
     "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(config|admin)/.*",
                       "nothing on the path of a message builds a tree"),
