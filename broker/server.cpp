@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <thread>
@@ -21,6 +22,12 @@ constexpr std::size_t descriptors_reserved = 100;
 // How long connections get to read their last bytes and close, after 1012 was sent.
 constexpr std::chrono::seconds close_time_max{5};
 constexpr std::chrono::milliseconds drain_poll{20};
+constexpr int exit_state_lost = 1;
+
+// More than any broker of the same limits writes: histories, names and keys.
+std::size_t state_bytes_max(const config::Limits& limits) {
+  return 2 * limits.history_bytes_max + limits.channels_max * 512 + limits.idempotency_keys_max * 1024;
+}
 
 // Raises the limit on descriptors to the most that is allowed; returns what it got.
 std::size_t raise_descriptor_limit() {
@@ -60,21 +67,77 @@ Server::Server(config::Config config) : config_(std::move(config)) {
       descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
   connections_max_ =
       config_.limits.connections_max == 0 ? possible : std::min(config_.limits.connections_max, possible);
-  unsigned threads = config_.server.threads;
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-  const std::string epoch = new_epoch();
-  std::uint64_t seed = 0;
-  CRIER_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1);
-  hub::seed_channel_hash(seed);
-  for (unsigned i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<net::Worker>(config_, workers_, static_cast<hub::ShardId>(i),
-                                                     static_cast<hub::ShardId>(threads), epoch));
-  }
 }
 
 Server::~Server() = default;
 
+// Before the first publish: a state is there once, or a crash could bring positions back that were used.
+Result<std::monostate, std::string> Server::take_state() {
+  unsigned threads = config_.server.threads;
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  std::uint64_t seed = 0;
+  CRIER_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1);
+  hub::seed_channel_hash(seed);
+  std::optional<state::SavedState> saved;
+  if (!config_.server.state_dir.empty()) {
+    auto directory = state::StateDir::open(config_.server.state_dir);
+    if (!directory) return directory.error();
+    state_dir_.emplace(std::move(*directory));
+    auto taken = state_dir_->take(state_bytes_max(config_.limits));
+    if (!taken) return taken.error();
+    if (!taken->note.empty()) runtime::log(runtime::LogLevel::warn, taken->note);
+    saved = std::move(taken->state);
+  }
+  epoch_ = saved ? saved->epoch : new_epoch();
+  const std::uint64_t start = saved ? saved->sequence : 0;
+  for (unsigned i = 0; i < threads; ++i) {
+    workers_.push_back(std::make_unique<net::Worker>(config_, workers_, static_cast<hub::ShardId>(i),
+                                                     static_cast<hub::ShardId>(threads), epoch_, start));
+  }
+  if (!saved) return std::monostate{};
+  for (const auto& worker : workers_) worker->home().restore_floor(saved->floor);
+  for (const state::SavedChannel& channel : saved->channels) {
+    const hub::ShardId home = workers_.front()->shard().home_of(hub::hash_of(channel.name));
+    workers_[home]->home().restore(channel, net::now().wall_ms);
+  }
+  runtime::log(runtime::LogLevel::info, "history taken up", {{"channels", std::to_string(saved->channels.size())}});
+  return std::monostate{};
+}
+
+// After every thread has ended. What one loop had posted to another when they did is handled first: a publish
+// that was acknowledged is in a history by then, one that was not may as well be.
+bool Server::save_state() {
+  bool busy = true;
+  while (busy) {
+    busy = false;
+    for (const auto& worker : workers_) busy = worker->settle() || busy;
+  }
+  if (!state_dir_) return true;
+  state::SavedHead head;
+  head.epoch = epoch_;
+  for (const auto& worker : workers_) {
+    head.sequence = std::max(head.sequence, worker->home().fanned_out());
+    head.floor = std::max(head.floor, worker->home().saved_floor());
+  }
+  std::size_t channels = 0;
+  const auto saved = state_dir_->save(head, [&](state::StateWriter& writer) {
+    for (const auto& worker : workers_) {
+      worker->home().save([&](const state::SavedChannel& channel) {
+        writer.channel(channel);
+        ++channels;
+      });
+    }
+  });
+  if (!saved) {
+    runtime::log(runtime::LogLevel::error, saved.error());
+    return false;
+  }
+  runtime::log(runtime::LogLevel::info, "history kept for the next start", {{"channels", std::to_string(channels)}});
+  return true;
+}
+
 Result<std::monostate, std::string> Server::open() {
+  if (auto taken = take_state(); !taken) return taken;
   for (const std::string& address : config_.server.listen) {
     auto listener = net::Listener::open(context_, address, workers_, connections_max_);
     if (!listener) return listener.error();
@@ -93,6 +156,7 @@ int Server::run() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
   on_signal();
   for (const auto& worker : workers_) worker->run_in_thread();
   for (const auto& listener : listeners_) listener->start();
@@ -101,8 +165,9 @@ int Server::run() {
   context_.run();
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
+  const bool kept = save_state();
   runtime::log(runtime::LogLevel::info, "stopped");
-  return 0;
+  return kept ? 0 : exit_state_lost;
 }
 
 void Server::print_summary() const {
@@ -119,6 +184,10 @@ void Server::print_summary() const {
   std::printf("  outbox            at most %s a connection, %s in all\n",
               human_bytes(config_.limits.outbox_bytes_max).c_str(),
               human_bytes(config_.limits.outbox_total_bytes_max).c_str());
+  std::printf("  history           at most %s of all channels%s%s\n",
+              human_bytes(config_.limits.history_bytes_max).c_str(),
+              state_dir_ ? ", kept over restarts in " : ", lost at a restart (server.state_dir)",
+              config_.server.state_dir.c_str());
   std::printf("  compression       %s\n", config_.compression.enabled ? "on" : "off");
   if (config_.server.protected_mode) {
     std::printf("  protected mode    anyone may subscribe and publish, from this machine only\n");

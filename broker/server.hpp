@@ -5,6 +5,7 @@
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "broker/config/config.hpp"
 #include "broker/net/listener.hpp"
 #include "broker/net/worker.hpp"
+#include "broker/state/state_dir.hpp"
 #include "protocol/base/result.hpp"
 
 namespace crier {
@@ -21,12 +23,16 @@ class Server {
   explicit Server(config::Config config);
   ~Server();
 
-  // Opens every listener; an error is a sentence, and nothing runs then.
+  // Takes up the state that an earlier life left, and opens every listener; an error is a sentence, and nothing runs
+  // then.
   [[nodiscard]] Result<std::monostate, std::string> open();
-  // Runs until SIGTERM or SIGINT; a second one ends at once. Returns the exit code.
+  // Runs until SIGTERM or SIGINT; a second one ends at once. Returns the exit code: not 0 when the state could
+  // not be kept.
   [[nodiscard]] int run();
 
  private:
+  [[nodiscard]] Result<std::monostate, std::string> take_state();
+  [[nodiscard]] bool save_state();
   void print_summary() const;
   void on_signal();
   void begin_drain();
@@ -36,6 +42,8 @@ class Server {
   std::size_t descriptors_ = 0;
   std::size_t connections_max_ = 0;
   asio::io_context context_{1};  // the administrative thread's: signals, accepting, metrics
+  std::optional<state::StateDir> state_dir_;
+  std::string epoch_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::unique_ptr<admin::AdminServer> admin_;

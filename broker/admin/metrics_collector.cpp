@@ -106,66 +106,155 @@ MetricFamily commands(const Threads& threads) {
   return result;
 }
 
-}  // namespace
+MetricFamily dropped(const Threads& threads) {
+  MetricFamily result =
+      family("crier_messages_dropped_total",
+             "Copies that a subscriber did not get; each is told, by a gap or a close code. slow_consumer: with its "
+             "connection; gap: the history or the backlog no longer had them; conflated: newer ones stood for them. "
+             "Rising: look for a slow network or client.",
+             MetricType::Counter);
+  const auto add = [&](std::string reason, double value) {
+    result.metric.push_back(labelled({{"reason", std::move(reason)}}, value, MetricType::Counter));
+  };
+  add("slow_consumer", total(threads, [](const ThreadMetrics& m) { return m.dropped_slow_consumer.value(); }));
+  add("gap", total(threads, [](const ThreadMetrics& m) { return m.lost.value() - m.conflated.value(); }));
+  add("conflated", total(threads, [](const ThreadMetrics& m) { return m.conflated.value(); }));
+  return result;
+}
 
-std::vector<MetricFamily> MetricsCollector::Collect() const {
-  const Threads& t = threads_;
-  std::vector<MetricFamily> families;
-  const auto add = [&](MetricFamily one) { families.push_back(std::move(one)); };
-  add(gauge(t, "crier_connections", "Open connections in every state; near limits.connections_max new ones get 503.",
-            [](const ThreadMetrics& m) { return m.connections.value(); }));
-  add(gauge(t, "crier_websockets", "Open connections that are WebSockets.",
-            [](const ThreadMetrics& m) { return m.websockets.value(); }));
-  add(counter(t, "crier_connections_accepted_total",
-              "Connections accepted. A jump without traffic: clients reconnect in a loop.",
-              [](const ThreadMetrics& m) { return m.accepted.value(); }));
-  add(counter_by_label(t, "crier_connections_closed_total",
+MetricFamily recoveries(const Threads& threads) {
+  MetricFamily result = family("crier_recoveries_total",
+                               "Subscriptions with `since`. Many with recovered=\"false\": clients stay away longer "
+                               "than the namespace's history reaches.",
+                               MetricType::Counter);
+  result.metric.push_back(labelled({{"recovered", "true"}},
+                                   total(threads, [](const ThreadMetrics& m) { return m.recovered.value(); }),
+                                   MetricType::Counter));
+  result.metric.push_back(labelled({{"recovered", "false"}},
+                                   total(threads, [](const ThreadMetrics& m) { return m.not_recovered.value(); }),
+                                   MetricType::Counter));
+  return result;
+}
+
+using Families = std::vector<MetricFamily>;
+
+void add_connections(Families& families, const Threads& t) {
+  families.push_back(gauge(t, "crier_connections",
+                           "Open connections in every state; near limits.connections_max new ones get 503.",
+                           [](const ThreadMetrics& m) { return m.connections.value(); }));
+  families.push_back(gauge(t, "crier_websockets", "Open connections that are WebSockets.",
+                           [](const ThreadMetrics& m) { return m.websockets.value(); }));
+  families.push_back(gauge(t, "crier_event_streams", "Open connections that carry server-sent events.",
+                           [](const ThreadMetrics& m) { return m.event_streams.value(); }));
+  families.push_back(counter(t, "crier_connections_accepted_total",
+                             "Connections accepted. A jump without traffic: clients reconnect in a loop.",
+                             [](const ThreadMetrics& m) { return m.accepted.value(); }));
+  families.push_back(
+      counter_by_label(t, "crier_connections_closed_total",
                        "Connections closed, by the close code's name; http: no WebSocket, refused: a refused request, "
                        "abnormal: no close "
                        "frame. Rising slow_consumer: look for a slow network or client.",
                        "code", [](const ThreadMetrics& m) -> const auto& { return m.closed; }));
-  add(counter_by_label(t, "crier_handshakes_refused_total", "Requests and upgrades refused, by reason.", "reason",
-                       [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
-  add(gauge(t, "crier_subscriptions", "Subscriptions of all connections.",
-            [](const ThreadMetrics& m) { return m.subscriptions.value(); }));
-  add(gauge(t, "crier_channels", "Channels with subscribers.",
-            [](const ThreadMetrics& m) { return m.channels.value(); }));
-  add(commands(t));
-  add(counter(t, "crier_messages_published_total", "Messages accepted by their channel's home.",
-              [](const ThreadMetrics& m) { return m.published.value(); }));
-  add(counter(t, "crier_messages_delivered_total", "Copies put into subscribers' outboxes.",
-              [](const ThreadMetrics& m) { return m.delivered.value(); }));
-  add([&] {
-    MetricFamily dropped =
-        family("crier_messages_dropped_total",
-               "Copies that a subscriber did not get; each is told, by a gap or a close code. Rising slow_consumer: "
-               "look for a slow network or client.",
-               MetricType::Counter);
-    dropped.metric.push_back(labelled({{"reason", "slow_consumer"}},
-                                      total(t, [](const ThreadMetrics& m) { return m.dropped_slow_consumer.value(); }),
-                                      MetricType::Counter));
-    return dropped;
-  }());
-  add(counter(t, "crier_received_bytes_total", "Bytes read from public sockets, as they came over the wire.",
-              [](const ThreadMetrics& m) { return m.bytes_in.value(); }));
-  add(counter(t, "crier_sent_bytes_total", "Bytes written to public sockets, as they went over the wire.",
-              [](const ThreadMetrics& m) { return m.bytes_out.value(); }));
-  add(gauge(t, "crier_outbox_bytes",
+  families.push_back(counter_by_label(t, "crier_handshakes_refused_total", "Requests and upgrades refused, by reason.",
+                                      "reason", [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
+}
+
+void add_messages(Families& families, const Threads& t) {
+  families.push_back(gauge(t, "crier_subscriptions", "Subscriptions of all connections.",
+                           [](const ThreadMetrics& m) { return m.subscriptions.value(); }));
+  families.push_back(gauge(t, "crier_channels", "Channels with subscribers.",
+                           [](const ThreadMetrics& m) { return m.channels.value(); }));
+  families.push_back(commands(t));
+  families.push_back(counter(t, "crier_messages_published_total", "Messages accepted by their channel's home.",
+                             [](const ThreadMetrics& m) { return m.published.value(); }));
+  families.push_back(counter(t, "crier_messages_delivered_total", "Copies put into subscribers' outboxes.",
+                             [](const ThreadMetrics& m) { return m.delivered.value(); }));
+  families.push_back(dropped(t));
+}
+
+void add_delivery(Families& families, const Threads& t) {
+  families.push_back(gauge(t, "crier_history_bytes",
+                           "Bytes of all channels' histories; the bound is limits.history_bytes_max.",
+                           [](const ThreadMetrics& m) { return m.history_bytes.value(); }));
+  families.push_back(counter(t, "crier_history_evicted_total",
+                             "Messages that left a history before their time, for want of bytes. Rising: raise "
+                             "limits.history_bytes_max, or keep less in the namespaces.",
+                             [](const ThreadMetrics& m) { return m.history_evicted.value(); }));
+  families.push_back(recoveries(t));
+  families.push_back(counter(t, "crier_history_fetches_total", "Pieces of histories that subscribers caught up with.",
+                             [](const ThreadMetrics& m) { return m.fetches.value(); }));
+  families.push_back(gauge(t, "crier_lagging_subscriptions",
+                           "Subscriptions that read too slowly, or replay, and catch up piece by piece.",
+                           [](const ThreadMetrics& m) { return m.lagging.value(); }));
+  families.push_back(counter(t, "crier_lags_total", "How often a subscription began to lag.",
+                             [](const ThreadMetrics& m) { return m.lags.value(); }));
+  families.push_back(gauge(t, "crier_backlog_bytes",
+                           "Bytes kept for lagging subscriptions of channels without history.",
+                           [](const ThreadMetrics& m) { return m.backlog_bytes.value(); }));
+  families.push_back(counter(t, "crier_gaps_total", "Gaps told to subscribers.",
+                             [](const ThreadMetrics& m) { return m.gaps.value(); }));
+}
+
+void add_homes(Families& families, const Threads& t) {
+  families.push_back(gauge(t, "crier_members", "Sessions that are present in channels.",
+                           [](const ThreadMetrics& m) { return m.members.value(); }));
+  families.push_back(gauge(t, "crier_idempotency_keys",
+                           "Publish keys that are remembered; at limits.idempotency_keys_max further ones are refused.",
+                           [](const ThreadMetrics& m) { return m.idempotency_keys.value(); }));
+  families.push_back(counter(t, "crier_publishes_duplicate_total",
+                             "Publishes for which an earlier one of the same key stands.",
+                             [](const ThreadMetrics& m) { return m.duplicates.value(); }));
+  families.push_back(counter(t, "crier_publishes_refused_total",
+                             "Publishes that the engine or a limit refused. Rising: look at what the error told.",
+                             [](const ThreadMetrics& m) { return m.publishes_refused.value(); }));
+  families.push_back(gauge(t, "crier_engine_pending_bytes",
+                           "Publishes that wait for the engine; the bound is engine.queue_bytes_max.",
+                           [](const ThreadMetrics& m) { return m.engine_pending_bytes.value(); }));
+  families.push_back(counter(t, "crier_engine_timeouts_total",
+                             "Publishes that the engine did not answer within engine.timeout.",
+                             [](const ThreadMetrics& m) { return m.engine_timeouts.value(); }));
+  families.push_back(counter(t, "crier_engine_recovery_failures_total",
+                             "Histories that the engine could not give; each is asked for again.",
+                             [](const ThreadMetrics& m) { return m.engine_recovery_failures.value(); }));
+}
+
+void add_loops(Families& families, const Threads& t) {
+  families.push_back(counter(t, "crier_received_bytes_total",
+                             "Bytes read from public sockets, as they came over the wire.",
+                             [](const ThreadMetrics& m) { return m.bytes_in.value(); }));
+  families.push_back(counter(t, "crier_sent_bytes_total",
+                             "Bytes written to public sockets, as they went over the wire.",
+                             [](const ThreadMetrics& m) { return m.bytes_out.value(); }));
+  families.push_back(
+      gauge(t, "crier_outbox_bytes",
             "Bytes that wait for sockets, a shared frame counted once. Growing: some clients read too slowly.",
             [](const ThreadMetrics& m) { return m.outbox_bytes.value(); }));
-  add(histogram(t, "crier_flush_bytes", "Bytes of each write to a socket: how well messages coalesce.",
-                [](const ThreadMetrics& m) -> const auto& { return m.flush_bytes; }));
-  add(histogram(t, "crier_publish_to_write_seconds",
-                "From reading a publish to having offered it to its subscribers' sockets.",
-                [](const ThreadMetrics& m) -> const auto& { return m.publish_to_write_s; }));
-  add(gauge_by_thread(t, "crier_mailbox_depth", "Mails from other threads that the last turn brought.",
+  families.push_back(histogram(t, "crier_flush_bytes", "Bytes of each write to a socket: how well messages coalesce.",
+                               [](const ThreadMetrics& m) -> const auto& { return m.flush_bytes; }));
+  families.push_back(histogram(t, "crier_publish_to_write_seconds",
+                               "From reading a publish to having offered it to its subscribers' sockets.",
+                               [](const ThreadMetrics& m) -> const auto& { return m.publish_to_write_s; }));
+  families.push_back(
+      gauge_by_thread(t, "crier_mailbox_depth", "Mails from other threads that the last turn brought.",
                       [](const ThreadMetrics& m) { return static_cast<double>(m.mailbox_depth.value()); }));
-  add(gauge_by_thread(t, "crier_requests_waiting",
-                      "Publishes and subscriptions held back because another thread is behind.",
-                      [](const ThreadMetrics& m) { return static_cast<double>(m.requests_waiting.value()); }));
-  add(gauge_by_thread(t, "crier_loop_lag_seconds",
+  families.push_back(gauge_by_thread(
+      t, "crier_requests_waiting", "Publishes and subscriptions held back because another thread is behind.",
+      [](const ThreadMetrics& m) { return static_cast<double>(m.requests_waiting.value()); }));
+  families.push_back(
+      gauge_by_thread(t, "crier_loop_lag_seconds",
                       "How late the thread's last tick was. Steadily above 0.05: the thread is overloaded.",
                       [](const ThreadMetrics& m) { return static_cast<double>(m.loop_lag_us.value()) / 1e6; }));
+}
+
+}  // namespace
+
+Families MetricsCollector::Collect() const {
+  Families families;
+  add_connections(families, threads_);
+  add_messages(families, threads_);
+  add_delivery(families, threads_);
+  add_homes(families, threads_);
+  add_loops(families, threads_);
   return families;
 }
 

@@ -16,6 +16,9 @@ std::string Readiness::not_ready_because(std::int64_t steady_ms) const {
       return "no message came back on thread " + std::to_string(at) + " for " +
              std::to_string(steady_ms - returned_ms) + " ms";
     }
+    if (threads_[at]->engine_ready.value() == 0) {
+      return "the engine of thread " + std::to_string(at) + " takes no messages";
+    }
   }
   return "";
 }

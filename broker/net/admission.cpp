@@ -49,10 +49,11 @@ Decision refuse_post(const http::RequestHead& head, const AdmissionContext& cont
   }
   const std::string* const type = head.find("content-type");
   if (type == nullptr || http::equals_ignoring_case(media_type(*type), "application/json")) return std::nullopt;
+  if (is_cbor(head)) return std::nullopt;
   // What curl -d sends; from a page it would be a request without preflight, so there it is refused.
   const bool form = http::equals_ignoring_case(media_type(*type), "application/x-www-form-urlencoded");
   if (form && head.count("origin") == 0) return std::nullopt;
-  return Refusal{415, "body", "unsupported_media_type", "send the commands as application/json"};
+  return Refusal{415, "body", "unsupported_media_type", "send the commands as application/json or application/cbor"};
 }
 
 Decision refuse_place(const http::RequestHead& head, const AdmissionContext& context) {
@@ -93,6 +94,11 @@ std::optional<Refusal> refuse(const http::RequestHead& head, const AdmissionCont
 
 bool is_command_path(const config::Server& server, std::string_view path) {
   return std::find(server.paths.begin(), server.paths.end(), path) != server.paths.end();
+}
+
+bool is_cbor(const http::RequestHead& head) {
+  const std::string* const type = head.find("content-type");
+  return type != nullptr && http::equals_ignoring_case(media_type(*type), cbor_media_type);
 }
 
 std::string_view media_type(std::string_view value) {

@@ -37,6 +37,10 @@ struct AdmissionContext {
 
 [[nodiscard]] bool is_command_path(const config::Server& server, std::string_view path);
 
+inline constexpr std::string_view cbor_media_type = "application/cbor";
+// Does the body hold CBOR?
+[[nodiscard]] bool is_cbor(const http::RequestHead& head);
+
 // Before the ';' of a Content-Type or the like, without white space.
 [[nodiscard]] std::string_view media_type(std::string_view value);
 

@@ -176,11 +176,9 @@ void Connection::flush() {
 }
 
 void Connection::after_flush() {
-  if (!outbox_.empty()) {
-    outbox_.retain();
-    if (outbox_.bytes() > worker_.config().limits.outbox_bytes_max) overflow();
-    return;
-  }
+  if (!outbox_.empty()) outbox_.retain();
+  if (!finishing_ && !transport_->on_waiting(outbox_.bytes())) overflow();
+  if (!outbox_.empty()) return;
   if (finishing_ && !shut_down_) {
     shut_down_ = true;
     asio::error_code ignored;  // the peer may be gone already: reading tells
@@ -192,8 +190,18 @@ void Connection::after_flush() {
   transport_->on_drained();
 }
 
+bool Connection::can_give_up() const {
+  if (closed_ || outbox_.bytes() == 0) return false;
+  return !transport_->drops_on_overflow() || (!overflowed_ && !finishing_);
+}
+
+void Connection::give_up() {
+  if (transport_->drops_on_overflow()) return overflow();
+  close(/*reset=*/true);
+}
+
 void Connection::overflow() {
-  if (!can_overflow()) return;
+  if (overflowed_ || finishing_ || closed_) return;
   overflowed_ = true;
   transport_->on_overflow();
 }

@@ -61,11 +61,11 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   [[nodiscard]] runtime::Tick last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool reading_paused() const noexcept { return pauses_ > 0; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
-  [[nodiscard]] bool can_overflow() const noexcept {
-    return !overflowed_ && !finishing_ && !closed_ && outbox_.bytes() > 0;
-  }
-  // The outbox is to be treated as over its limit. After an attempt to write.
-  void overflow();
+  // Holds bytes that `give_up` would free.
+  [[nodiscard]] bool can_give_up() const;
+  // The memory of what waits is wanted back: the outbox is treated as over its limit, or the connection goes.
+  // After an attempt to write.
+  void give_up();
   [[nodiscard]] Transport& transport() noexcept { return *transport_; }
 
   // Links of the worker's list.
@@ -89,6 +89,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void feed(std::span<char> bytes);
   void feed_rest();
   void after_flush();
+  void overflow();
   void wait_writable();
   void operation_done();
   void on_deadline() override;

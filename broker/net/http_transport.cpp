@@ -7,10 +7,14 @@
 #include <utility>
 
 #include "broker/net/demo/demo_assets.hpp"
+#include "broker/net/sse_transport.hpp"
+#include "broker/net/stream_request.hpp"
 #include "broker/net/websocket_transport.hpp"
 #include "broker/net/worker.hpp"
 #include "broker/runtime/log.hpp"
+#include "protocol/command/cbor_writer.hpp"
 #include "protocol/command/channel_name.hpp"
+#include "protocol/http/event_stream.hpp"
 #include "protocol/http/request_fault.hpp"
 #include "protocol/websocket/handshake.hpp"
 #include "protocol/websocket/utf8.hpp"
@@ -20,7 +24,7 @@ namespace crier::net {
 namespace {
 
 constexpr std::size_t pipeline_depth_max = 64;
-constexpr std::array<std::string_view, 1> subprotocols = {"crier.v1.json"};
+constexpr std::array<std::string_view, 2> subprotocols = {json_subprotocol, cbor_subprotocol};
 constexpr std::string_view page_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -28,13 +32,24 @@ constexpr std::string_view page_policy =
 constexpr std::string_view how_to_connect =
     "This is a Crier endpoint. Connect to it with a WebSocket:\n"
     "  const socket = new WebSocket('ws://HOST/message?channel=demo')\n"
+    "or with server-sent events:\n"
+    "  curl -N -H 'Accept: text/event-stream' http://HOST/message?channel=demo\n"
     "or publish by POST:\n"
     "  curl -d '{\"op\":\"publish\",\"channel\":\"demo\",\"data\":\"hello\"}' http://HOST/message\n";
 
-void add_cors(http::Response& response, const std::string& origin) {
+void add_cors(std::vector<http::Header>& headers, const std::string& origin) {
   if (origin.empty()) return;
-  response.headers.push_back({"Access-Control-Allow-Origin", origin});
-  response.headers.push_back({"Vary", "Origin"});
+  headers.push_back({"Access-Control-Allow-Origin", origin});
+  headers.push_back({"Vary", "Origin"});
+}
+
+// A browser's EventSource gives up for good on any answer but 200, so that "not now" is a stream which ends.
+http::Response come_back_later() {
+  http::Response response;
+  response.content_type = http::event_stream_type;
+  response.headers = {{"Cache-Control", "no-cache, no-store"}};
+  http::append_retry(response.body, jittered_retry_ms());
+  return response;
 }
 
 // The members that RFC 9457 asks for, behind those of the error object.
@@ -118,6 +133,7 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
   const http::RequestHead& head = parser_.head();
   continue_owed_ = false;
   if (head.method == "GET" && websocket::wants_websocket(head)) return upgrade();
+  if (wants_stream()) return open_stream();
   last_request_seen_ = !head.keep_alive();
   if (head.method == "POST") {
     on_post();
@@ -130,10 +146,12 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
 }
 
 void HttpTransport::on_post() {
-  if (!websocket::valid_utf8(parser_.body())) {
+  const bool cbor = is_cbor(parser_.head());
+  if (!cbor && !websocket::valid_utf8(parser_.body())) {
     return enqueue(problem(400, "bad_request", "the body is not UTF-8"));
   }
   due_.push_back(new_due());
+  due_.back().cbor = cbor;
   if (!session_) {
     session::HttpSession::Listener& listener = *this;
     session_ = std::make_unique<session::HttpSession>(connection_.worker().environment(), connection_,
@@ -141,7 +159,7 @@ void HttpTransport::on_post() {
   }
   // A refusal ends the connection, so what follows it must not run. All refusals are known at once.
   posting_ = true;
-  const bool refused = !session_->post(parser_.body());
+  const bool refused = cbor ? !session_->post_cbor(parser_.body()) : !session_->post(parser_.body());
   posting_ = false;
   if (!refused) return;
   last_request_seen_ = true;
@@ -169,9 +187,13 @@ void HttpTransport::refuse(Refusal refusal) {
   }
   refused_ = last_request_seen_ = true;
   Due due = new_due();
-  due.response = problem(refusal.status, refusal.code, std::move(refusal.detail));
-  for (http::Header& header : refusal.headers) due.response->headers.push_back(std::move(header));
-  add_cors(*due.response, origin_);
+  if (refusal.reason == "draining" && wants_stream()) {
+    due.response = come_back_later();
+  } else {
+    due.response = problem(refusal.status, refusal.code, std::move(refusal.detail));
+    for (http::Header& header : refusal.headers) due.response->headers.push_back(std::move(header));
+  }
+  add_cors(due.response->headers, origin_);
   due_.push_back(std::move(due));
   send_due();
 }
@@ -198,7 +220,9 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
       return nullptr;
     }
     if (name != "channel" || echo) continue;
-    if (std::string fault = command::check_channel_name(value); !fault.empty()) {
+    std::string fault =
+        command::looks_like_pattern(value) ? command::check_channel_pattern(value) : command::check_channel_name(value);
+    if (!fault.empty()) {
       refuse({400, "bad_channel", "bad_request", "channel in the URL: " + fault});
       return nullptr;
     }
@@ -216,6 +240,30 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
   return transport;
 }
 
+bool HttpTransport::wants_stream() const {
+  const http::RequestHead& head = parser_.head();
+  return wants_event_stream(head) && is_command_path(connection_.worker().config().server, head.path());
+}
+
+std::unique_ptr<Transport> HttpTransport::open_stream() {
+  auto checked = check_stream_request(parser_.head());
+  if (!checked) {
+    refuse(std::move(checked.error()));
+    return nullptr;
+  }
+  if (!due_.empty()) {
+    refuse({400, "bad_upgrade", "bad_request", "an event stream behind requests that have no answer yet"});
+    return nullptr;
+  }
+  std::vector<http::Header> headers = {{"X-Request-Id", request_id_}};
+  add_cors(headers, origin_);
+  std::string head;
+  http::append_event_stream_head(head, headers);
+  send(head);
+  connection_.outbox().end_preamble();
+  return std::make_unique<SseTransport>(connection_, std::move(*checked));
+}
+
 http::Response HttpTransport::answer_get() const {
   const http::RequestHead& head = parser_.head();
   http::Response response;
@@ -224,7 +272,7 @@ http::Response HttpTransport::answer_get() const {
     response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
     if (!origin_.empty()) {
       response.headers.push_back({"Access-Control-Allow-Methods", "GET, POST"});
-      response.headers.push_back({"Access-Control-Allow-Headers", "Content-Type, Authorization"});
+      response.headers.push_back({"Access-Control-Allow-Headers", "Content-Type, Authorization, Last-Event-ID"});
       response.headers.push_back({"Access-Control-Max-Age", "600"});
     }
     return response;
@@ -238,10 +286,6 @@ http::Response HttpTransport::answer_get() const {
                         {"Referrer-Policy", "no-referrer"},
                         {"Cache-Control", "no-cache"}};
     return response;
-  }
-  if (const std::string* accept = head.find("accept");
-      accept != nullptr && media_type(*accept) == "text/event-stream") {
-    return problem(503, "unavailable", "server-sent events are not available in this version: use a WebSocket");
   }
   response.status = 426;
   response.content_type = "text/plain; charset=utf-8";
@@ -265,7 +309,7 @@ void HttpTransport::enqueue(http::Response response) {
   const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
                                   [](const http::Header& header) { return header.name == "X-Request-Id"; });
   if (!has_id) response.headers.push_back({"X-Request-Id", request_id_});
-  add_cors(response, origin_);
+  add_cors(response.headers, origin_);
   due.response = std::move(response);
   due_.push_back(std::move(due));
 }
@@ -282,9 +326,15 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
     response.body =
         with_problem_members(std::move(response.body), outcome.status, outcome.problem_detail, due->request_id);
   }
+  if (due->cbor) {
+    std::string encoded;
+    command::append_cbor(encoded, response.body, command::JsonOrigin::broker);
+    response.body = std::move(encoded);
+    response.content_type = cbor_media_type;
+  }
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", due->request_id});
-  add_cors(response, due->origin);
+  add_cors(response.headers, due->origin);
   due->response = std::move(response);
   send_due();
 }
@@ -351,6 +401,10 @@ void HttpTransport::on_peer_finished() {
     return;
   }
   connection_.finish({connection_.worker().config().limits.body_timeout, /*again_on_progress=*/true});
+}
+
+bool HttpTransport::on_waiting(std::size_t bytes) {
+  return bytes <= connection_.worker().config().limits.outbox_bytes_max;
 }
 
 // Answers are the client's own doing: it gets no more of them until it has read these.

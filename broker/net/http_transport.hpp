@@ -27,7 +27,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) override;
   void on_peer_finished() override;
   void on_deadline(runtime::Tick now) override;
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_overflow() override;
+  [[nodiscard]] bool drops_on_overflow() const override { return false; }
   void on_shutdown() override;
   void on_resumed() override;
   void on_drained() override;
@@ -41,6 +43,7 @@ class HttpTransport final : public Transport, private session::HttpSession::List
     std::string origin;  // allowed, to be named in CORS headers; "" for none
     bool close = false;
     bool head_only = false;
+    bool cbor = false;  // the answer is to be, as its request was
   };
 
   [[nodiscard]] bool on_head();  // false: it was refused, and the connection finishes
@@ -49,6 +52,8 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   void end_request();
   [[nodiscard]] http::Response problem(int status, std::string_view code, std::string detail) const;
   [[nodiscard]] std::unique_ptr<Transport> upgrade();
+  [[nodiscard]] bool wants_stream() const;
+  [[nodiscard]] std::unique_ptr<Transport> open_stream();
   [[nodiscard]] http::Response answer_get() const;
   void on_outcome(session::PostOutcome outcome) override;
   void refuse(Refusal refusal);

@@ -13,7 +13,7 @@ SelfProbe::SelfProbe(hub::Shard& shard) : shard_(shard), ref_(shard.attach(*this
         std::string(hub::internal_channel_prefix) + std::to_string(settings.self) + "." + std::to_string(i);
     if (shard.home_of(hub::hash_of(name)) == next) channel_ = std::move(name);
   }
-  subscription_ = &shard.subscribe(*this, ref_, channel_);
+  subscription_ = &shard.subscribe(*this, ref_, channel_, {});
 }
 
 SelfProbe::~SelfProbe() {
@@ -32,8 +32,8 @@ void SelfProbe::deliver(const hub::ChunkPtr& /*chunk*/) {
   shard_.metrics().probe_returned_ms.store(steady_ns() / 1'000'000, std::memory_order_relaxed);
 }
 
-bool SelfProbe::on_subscribed(std::uint32_t /*serial*/, const Result<command::Position>& start) {
-  if (start) shard_.make_live(*subscription_);
+bool SelfProbe::on_subscribed(hub::SubscribeAnswer& answer) {
+  if (answer.start) shard_.make_live(*subscription_);
   return true;
 }
 

@@ -17,8 +17,15 @@ class SelfProbe final : public hub::Subscriber {
   void send();
 
   void deliver(const hub::ChunkPtr& chunk) override;
-  [[nodiscard]] bool on_subscribed(std::uint32_t serial, const Result<command::Position>& start) override;
-  void on_published(hub::ReplyTag& /*tag*/, const hub::Message& /*message*/) override {}
+  [[nodiscard]] bool on_subscribed(hub::SubscribeAnswer& answer) override;
+  // It never lags, asks for nothing else and wants no acknowledgement.
+  void on_lost(const hub::Subscription& /*subscription*/) override {}
+  void on_pattern(hub::Subscription& /*subscription*/, const Error* /*refused*/) override {}
+  void on_fetched(hub::FetchAnswer& /*answer*/) override {}
+  void on_history(hub::HistoryAnswer& /*answer*/) override {}
+  void on_presence(hub::PresenceAnswer& /*answer*/) override {}
+  void on_published(hub::PublishAnswer& /*answer*/) override {}
+  void on_epoch_change(hub::Subscription& /*subscription*/, const command::Position& /*position*/) override {}
   void on_credit(std::size_t /*bytes*/) override {}
 
  private:

@@ -1,6 +1,7 @@
 // What a connection carries: HTTP first, a WebSocket after an upgrade. Thread: its loop's.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -24,8 +25,12 @@ class Transport {
   virtual void on_peer_finished() = 0;
   // The deadline that was set has come.
   virtual void on_deadline(runtime::Tick now) = 0;
+  // After every attempt to write: so many bytes of the outbox still wait. False: that is more than it may hold.
+  [[nodiscard]] virtual bool on_waiting(std::size_t bytes) = 0;
   // The outbox is over its limit, and this was decided after an attempt to write.
   virtual void on_overflow() = 0;
+  // Does that free what waits? Otherwise the connection has to go when the broker wants its memory back.
+  [[nodiscard]] virtual bool drops_on_overflow() const { return true; }
   // The broker stops: say goodbye.
   virtual void on_shutdown() = 0;
   // Reading goes on after a pause.

@@ -12,7 +12,9 @@ namespace {
 constexpr std::chrono::milliseconds close_patience = std::chrono::seconds{1};
 constexpr std::chrono::milliseconds slow_consumer_patience = std::chrono::seconds{5};
 
+// CBOR is never compressed: one more form for each window would seldom be worth its work.
 hub::WireForm form_for(const websocket::Upgrade& upgrade) {
+  if (upgrade.subprotocol == cbor_subprotocol) return hub::WireForm::cbor;
   if (!upgrade.deflate) return hub::WireForm::json;
   return upgrade.deflate->window == websocket::DeflateWindow::full ? hub::WireForm::json_deflate_full
                                                                    : hub::WireForm::json_deflate_small;
@@ -79,10 +81,14 @@ void WebSocketTransport::on_deadline(runtime::Tick now) {
       std::min(now + ticks(limits.heartbeat), connection_.last_heard() + ticks(limits.idle_timeout)));
 }
 
+bool WebSocketTransport::on_waiting(std::size_t bytes) {
+  return bytes <= connection_.worker().config().limits.outbox_bytes_max;
+}
+
 void WebSocketTransport::on_overflow() {
   Worker& worker = connection_.worker();
   worker.metrics().dropped_slow_consumer.add(connection_.outbox().drop_all_but_frame_in_hand(worker.shard().chunks()));
-  end_with(websocket::CloseCode::slow_consumer, "the outbox is over limits.outbox_bytes_max", slow_consumer_patience);
+  end_with(websocket::CloseCode::slow_consumer, "reads too slowly: limits.outbox_bytes_max", slow_consumer_patience);
 }
 
 void WebSocketTransport::on_shutdown() {
@@ -118,9 +124,13 @@ BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrad
 }
 
 void BrokerTransport::on_message(const websocket::Message& message) {
-  if (message.opcode == websocket::Opcode::binary) {
-    return close(websocket::CloseCode::unsupported_data, "this connection speaks JSON: send text messages");
+  const bool binary = message.opcode == websocket::Opcode::binary;
+  const bool cbor = session_->form() == hub::WireForm::cbor;
+  if (binary != cbor) {
+    return close(websocket::CloseCode::unsupported_data, cbor ? "this connection speaks CBOR: send binary messages"
+                                                              : "this connection speaks JSON: send text messages");
   }
+  if (cbor) return session_->on_cbor(message.data);
   session_->on_text(message.data);
 }
 

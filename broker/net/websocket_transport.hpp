@@ -15,6 +15,9 @@
 
 namespace crier::net {
 
+inline constexpr std::string_view json_subprotocol = "crier.v1.json";
+inline constexpr std::string_view cbor_subprotocol = "crier.v1.cbor";
+
 // What both kinds of WebSocket have in common; they differ in what they do with a message.
 class WebSocketTransport : public Transport {
  public:
@@ -24,6 +27,7 @@ class WebSocketTransport : public Transport {
   [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) final;
   void on_peer_finished() final;
   void on_deadline(runtime::Tick now) final;
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_overflow() final;
   void on_shutdown() final;
   [[nodiscard]] std::string_view close_label() const final { return websocket::to_string(closed_as_); }
@@ -53,6 +57,7 @@ class BrokerTransport final : public WebSocketTransport {
  public:
   BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade);
   void start(std::span<const std::string> channels) { session_->start(channels); }
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override { return !session_ || session_->on_waiting(bytes); }
 
  private:
   void on_message(const websocket::Message& message) override;

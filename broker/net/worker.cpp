@@ -20,13 +20,17 @@ namespace {
 constexpr std::size_t scratch_bytes = 256 * 1024;
 constexpr runtime::Tick probe_every = ticks(std::chrono::seconds{1});
 
-hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId self, hub::ShardId count,
-                                  const std::string& epoch) {
+hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId self, hub::ShardId count) {
+  const auto share = [&](std::size_t total) { return (total + count - 1) / count; };
   hub::ShardSettings settings;
   settings.self = self;
   settings.shard_count = count;
-  settings.epoch = epoch;
-  settings.channels_max = (config.limits.channels_max + count - 1) / count;
+  settings.home.channels_max = share(config.limits.channels_max);
+  settings.home.history_bytes_max = share(config.limits.history_bytes_max);
+  settings.home.idempotency_keys_max = share(config.limits.idempotency_keys_max);
+  settings.home.engine_queue_bytes_max = share(config.engine.queue_bytes_max);
+  settings.backlog.topic_bytes_max = config.limits.outbox_bytes_max;
+  settings.backlog.total_bytes_max = share(config.limits.outbox_total_bytes_max) / 2;
   settings.inflight_bytes_max = config.limits.inflight_bytes_max;
   settings.compression = {config.compression.min_bytes, config.compression.level};
   return settings;
@@ -45,12 +49,13 @@ hub::Now now() {
 }
 
 Worker::Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
-               hub::ShardId count, const std::string& epoch)
+               hub::ShardId count, const std::string& epoch, std::uint64_t start)
     : config_(config),
       peers_(peers),
       origins_(config.server.origins ? *config.server.origins : auth::default_origins(config.server.protected_mode)),
-      shard_(shard_settings(config, self, count, epoch), *this, metrics_),
-      environment_{config_, shard_, metrics_, parser_},
+      engine_(epoch, start),
+      shard_(shard_settings(config, self, count), config, engine_, *this, metrics_),
+      environment_{config_, shard_, metrics_, parser_, cbor_},
       scratch_(scratch_bytes) {}
 
 Worker::~Worker() {
@@ -89,6 +94,15 @@ void Worker::cut_connections() {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::settle() {
+  shard_.bind_to_this_thread();
+  std::unique_ptr<hub::Batch> batches = inbox_.take();
+  if (!batches && !shard_.has_work()) return false;
+  shard_.receive(std::move(batches));
+  shard_.run_turn(now());
+  return true;
 }
 
 void Worker::stop() {
@@ -180,7 +194,7 @@ void Worker::turn() {
   shard_.run_turn(now());
   flush();
   enforce_total();
-  metrics_.outbox_bytes.set(static_cast<std::int64_t>(shard_.chunks().retained_bytes()));
+  metrics_.outbox_bytes.set(static_cast<std::int64_t>(shard_.retained_bytes()));
   bury();
   in_turn_ = false;
   // What flushing resumed, what the dead left behind, and what this turn had no time for.
@@ -197,14 +211,14 @@ void Worker::flush() {
 // All outboxes together: those that hold most go first, never a healthy one that just has a byte to send.
 void Worker::enforce_total() {
   const std::size_t total_max = config_.limits.outbox_total_bytes_max / shard_.settings().shard_count;
-  while (shard_.chunks().retained_bytes() > total_max) {
+  while (shard_.retained_bytes() > total_max) {
     Connection* fullest = nullptr;
     for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
       const bool fuller = fullest == nullptr || connection->outbox().bytes() > fullest->outbox().bytes();
-      if (fuller && connection->can_overflow()) fullest = connection;
+      if (fuller && connection->can_give_up()) fullest = connection;
     }
     if (fullest == nullptr) return;
-    fullest->overflow();
+    fullest->give_up();
     flush();
   }
 }
@@ -222,7 +236,10 @@ void Worker::tick() {
   const auto passed = static_cast<runtime::Tick>(1 + late / tick_length);
   next_tick_ += passed * tick_length;
   wheel_.advance(wheel_.now() + passed);
-  if (wheel_.now() % probe_every < passed) probe_->send();
+  if (wheel_.now() % probe_every < passed) {
+    probe_->send();
+    shard_.tick(now());
+  }
   schedule_tick();
 }
 
@@ -235,7 +252,7 @@ hub::SessionId Worker::new_session_id() {
 
 std::string Worker::new_request_id() {
   const auto& settings = shard_.settings();
-  return settings.epoch + "-" + std::to_string(settings.self) + "-" + std::to_string(next_request_++);
+  return std::string(engine_.epoch()) + "-" + std::to_string(settings.self) + "-" + std::to_string(next_request_++);
 }
 
 websocket::Deflater& Worker::echo_deflater() {

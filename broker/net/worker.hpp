@@ -14,12 +14,14 @@
 #include <vector>
 
 #include "broker/config/config.hpp"
+#include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/self_probe.hpp"
 #include "broker/runtime/inbox.hpp"
 #include "broker/runtime/timer_wheel.hpp"
 #include "broker/session/environment.hpp"
+#include "protocol/command/cbor_reader.hpp"
 #include "protocol/command/json_codec.hpp"
 #include "protocol/websocket/deflate.hpp"
 
@@ -34,8 +36,9 @@ inline constexpr std::chrono::milliseconds tick_length{100};
 class Worker final : private hub::Surroundings {
  public:
   // `peers` holds all workers by shard id; complete before any of them runs.
+  // `start`: the epoch's offsets go on from there.
   Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
-         hub::ShardId count, const std::string& epoch);
+         hub::ShardId count, const std::string& epoch, std::uint64_t start);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -53,6 +56,11 @@ class Worker final : private hub::Surroundings {
   }
   [[nodiscard]] runtime::ThreadMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }
+
+  // While no thread runs the loop: before run_in_thread, and after join.
+  [[nodiscard]] hub::Home& home() noexcept { return shard_.home(); }
+  // Handles what other loops had posted when they ended; false when there was nothing.
+  [[nodiscard]] bool settle();
 
   // The loop's own thread from here on.
   [[nodiscard]] const config::Config& config() const noexcept { return config_; }
@@ -93,8 +101,10 @@ class Worker final : private hub::Surroundings {
   runtime::TimerWheel wheel_;
   asio::steady_timer tick_timer_{context_};
   std::chrono::steady_clock::time_point next_tick_;
+  engine::MemoryEngine engine_;
   hub::Shard shard_;
   command::JsonCommandParser parser_;
+  command::CborTranscoder cbor_;
   session::Environment environment_;
   websocket::Inflater inflater_;
   std::unique_ptr<websocket::Deflater> echo_deflater_;

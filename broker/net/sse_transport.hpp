@@ -1,0 +1,41 @@
+// A connection that carries a stream of server-sent events: it only talks. Thread: its loop's.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "broker/net/connection.hpp"
+#include "broker/net/stream_request.hpp"
+#include "broker/net/transport.hpp"
+#include "broker/session/sse_session.hpp"
+
+namespace crier::net {
+
+class SseTransport final : public Transport {
+ public:
+  // The answer's head is in the outbox.
+  SseTransport(Connection& connection, StreamRequest request);
+  ~SseTransport() override;
+
+  // What a peer says behind its request is nobody's; reading goes on to see its end.
+  [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) override;
+  void on_peer_finished() override;
+  void on_deadline(runtime::Tick now) override;
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override { return !session_ || session_->on_waiting(bytes); }
+  void on_overflow() override;
+  void on_shutdown() override;
+  [[nodiscard]] std::string_view close_label() const override { return label_; }
+
+ private:
+  void end(std::string_view label, std::chrono::milliseconds patience);
+  void arm_deadline(runtime::Tick now);
+
+  Connection& connection_;
+  std::string_view label_ = "normal";
+  std::optional<session::SseSession> session_;
+};
+
+}  // namespace crier::net
