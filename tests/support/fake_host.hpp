@@ -61,9 +61,10 @@ class FakeHost final : public session::Host {
 
 // What all sessions of one shard share, as a loop has it.
 struct FakeLoop {
-  FakeLoop(FakeWorld& world, std::size_t shard, const config::Config& config)
-      : environment{config, world.shard(shard), world.metrics(shard), parser} {}
+  FakeLoop(FakeWorld& world, std::size_t shard)
+      : environment{world.config(), world.shard(shard), world.metrics(shard), parser, cbor} {}
   command::JsonCommandParser parser;
+  command::CborTranscoder cbor;
   session::Environment environment;
 };
 
@@ -76,7 +77,14 @@ class FakeClient {
         session_(std::make_unique<session::WebSocketSession>(loop.environment, host, id_, form)) {}
 
   void say(std::string_view text) { session_->on_text(text); }
+  void say_cbor(std::string_view bytes) { session_->on_cbor(bytes); }
   void start(const std::vector<std::string>& channels) { session_->start(channels); }
+  // As a connection that writes what its socket takes and then tells the session how much waits. False: too
+  // much does, and the connection is to end.
+  [[nodiscard]] bool flush(std::size_t room = static_cast<std::size_t>(-1)) {
+    host.flush(room);
+    return session_->on_waiting(host.outbox().bytes());
+  }
   // As a lost connection.
   void die() {
     session_.reset();

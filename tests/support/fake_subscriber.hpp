@@ -41,6 +41,7 @@ class FakeSubscriber final : public hub::Subscriber {
   struct Stay {
     std::string channel;
     std::optional<std::uint64_t> start;  // the position in the answer; none: pending or refused
+    std::optional<bool> recovered;
     std::optional<ErrorCode> refused;
     hub::Subscription* subscription = nullptr;  // null once it ended
     std::uint32_t serial = 0;
@@ -67,11 +68,11 @@ class FakeSubscriber final : public hub::Subscriber {
   [[nodiscard]] hub::SessionRef ref() const { return ref_; }
 
   // Returns the stay's number.
-  std::size_t subscribe(std::string_view channel) {
+  std::size_t subscribe(std::string_view channel, hub::Shard::SubscribeOptions options = {}) {
     CRIER_ASSERT(current(channel) == nullptr);
-    hub::Subscription& subscription = shard_.subscribe(*this, ref_, channel);
-    inflight_bytes_ += hub::subscribe_request_bytes;
-    stays_.push_back({std::string(channel), {}, {}, &subscription, subscription.serial, {}});
+    hub::Subscription& subscription = shard_.subscribe(*this, ref_, channel, std::move(options));
+    inflight_bytes_ += hub::request_bytes;
+    stays_.push_back({std::string(channel), {}, {}, {}, &subscription, subscription.serial, {}});
     return stays_.size() - 1;
   }
   void unsubscribe(std::string_view channel) { end(*current(channel)); }
@@ -126,34 +127,71 @@ class FakeSubscriber final : public hub::Subscriber {
     }
     chunks_.emplace_back(chunk, std::move(live));
   }
-  [[nodiscard]] bool on_subscribed(std::uint32_t serial, const Result<command::Position>& start) override {
-    for (Stay& stay : stays_) {
-      if (stay.serial != serial || stay.subscription == nullptr) continue;
-      CRIER_ASSERT(!stay.start && !stay.refused);
-      if (start) {
-        shard_.make_live(*stay.subscription);
-        stay.start = start->offset;
-      } else {
-        shard_.forget(*stay.subscription);
-        stay.subscription = nullptr;
-        stay.refused = start.error().code;
-      }
+  [[nodiscard]] bool on_subscribed(hub::SubscribeAnswer& answer) override {
+    Stay* const stay = by_serial(answer.serial);
+    if (stay == nullptr) {
+      ++stale_answers_;
+      return false;
+    }
+    CRIER_ASSERT(!stay->start && !stay->refused);
+    if (!answer.start) {
+      shard_.forget(*stay->subscription);
+      stay->subscription = nullptr;
+      stay->refused = answer.start.error().code;
       return true;
     }
-    ++stale_answers_;
-    return false;
+    stay->start = answer.start->position->offset;
+    stay->recovered = answer.start->recovered;
+    if (answer.start->at_top) {
+      shard_.make_live(*stay->subscription);
+    } else {
+      shard_.start_replay(*stay->subscription, answer.start->after, answer.start->number);
+      shard_.fetch(*stay->subscription, ref_, fetch_bytes);
+    }
+    return true;
   }
-  void on_published(hub::ReplyTag& tag, const hub::Message& message) override {
-    CRIER_ASSERT(!dead_ && tag.kind == hub::ReplyTag::Kind::single);
-    acknowledged_.push_back({std::string(message.channel()), message.offset(), std::string(message.data_json())});
+  void on_fetched(hub::FetchAnswer& answer) override {
+    Stay* const stay = by_serial(answer.serial);
+    if (stay == nullptr) return;
+    EXPECT_FALSE(answer.evicted);
+    for (const hub::MessagePtr& message : answer.messages) {
+      if (!message->excludes(id())) stay->heard.push_back(heard_of(*message));
+    }
+    hub::CatchUp& catch_up = *stay->subscription->catch_up;
+    catch_up.fetching = false;
+    catch_up.after = answer.through;
+    if (answer.at_top) return shard_.make_live(*stay->subscription);
+    shard_.fetch(*stay->subscription, ref_, fetch_bytes);
+  }
+  void on_published(hub::PublishAnswer& answer) override {
+    CRIER_ASSERT(!dead_ && answer.tag.kind == hub::ReplyTag::Kind::single && answer.message);
+    acknowledged_.push_back(heard_of(*answer.message));
     if (when_acknowledged) when_acknowledged(acknowledged_.back());
   }
+  // What is not asked for here.
+  void on_lost(const hub::Subscription&) override { CRIER_ASSERT(false); }
+  void on_pattern(hub::Subscription&, const Error*) override { CRIER_ASSERT(false); }
+  void on_history(hub::HistoryAnswer&) override { CRIER_ASSERT(false); }
+  void on_presence(hub::PresenceAnswer&) override { CRIER_ASSERT(false); }
+  void on_epoch_change(hub::Subscription&, const command::Position&) override { CRIER_ASSERT(false); }
   void on_credit(std::size_t bytes) override {
     CRIER_ASSERT(!dead_ && bytes <= inflight_bytes_);
     inflight_bytes_ -= bytes;
   }
 
+  // How much of a history it takes at once.
+  std::size_t fetch_bytes = 1000;
+
  private:
+  [[nodiscard]] static Heard heard_of(const hub::Message& message) {
+    return {std::string(message.channel()), message.offset(), std::string(message.data_json())};
+  }
+  [[nodiscard]] Stay* by_serial(std::uint32_t serial) {
+    for (Stay& stay : stays_) {
+      if (stay.serial == serial && stay.subscription != nullptr) return &stay;
+    }
+    return nullptr;
+  }
   [[nodiscard]] Stay* current(std::string_view channel) {
     for (Stay& stay : stays_) {
       if (stay.channel == channel && stay.subscription != nullptr) return &stay;
@@ -178,8 +216,8 @@ class FakeSubscriber final : public hub::Subscriber {
 // A world and who is in it.
 class FakeHall {
  public:
-  explicit FakeHall(FakeWorld::Options options) : world(options) {
-    for (std::size_t shard = 0; shard < options.shards; ++shard) {
+  explicit FakeHall(FakeWorld::Options options) : world(std::move(options)) {
+    for (std::size_t shard = 0; shard < world.shard_count(); ++shard) {
       world.on_flush(shard, [this] { read(); });
     }
   }

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "broker/config/config.hpp"
+#include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
 #include "protocol/base/check.hpp"
 
@@ -39,16 +41,22 @@ class FakeWorld {
     std::size_t channels_max = 1'000'000;  // of each shard's homes
     std::size_t inflight_bytes_max = 1024 * 1024;
     std::size_t lane_bytes_max = 1024 * 1024;
+    const config::Config* config = nullptr;  // which outlives the world; null: all defaults
+    hub::BacklogLimits backlog = {};
+    // Each shard's engine; none: the one in memory, of the epoch "e".
+    std::function<std::unique_ptr<engine::Engine>(hub::ShardId)> engine = {};
   };
 
-  explicit FakeWorld(Options options) : chance_(options.seed), options_(options) {
-    for (hub::ShardId id = 0; id < options.shards; ++id) nodes_.push_back(std::make_unique<Node>(*this, id));
+  explicit FakeWorld(Options options) : chance_(options.seed), options_(std::move(options)) {
+    for (hub::ShardId id = 0; id < options_.shards; ++id) nodes_.push_back(std::make_unique<Node>(*this, id));
   }
   FakeWorld(const FakeWorld&) = delete;
   FakeWorld& operator=(const FakeWorld&) = delete;
 
   [[nodiscard]] hub::Shard& shard(std::size_t id) { return nodes_[id]->shard; }
   [[nodiscard]] runtime::ThreadMetrics& metrics(std::size_t id) { return nodes_[id]->metrics; }
+  [[nodiscard]] const config::Config& config() const { return options_.config ? *options_.config : defaults_; }
+  [[nodiscard]] engine::Engine& engine(std::size_t id) { return *nodes_[id]->engine; }
   [[nodiscard]] std::size_t shard_count() const { return nodes_.size(); }
   [[nodiscard]] Chance& chance() { return chance_; }
 
@@ -76,6 +84,13 @@ class FakeWorld {
   }
   // A turn of this shard in which no other shard is heard.
   void turn_alone(std::size_t id) { nodes_[id]->run(); }
+
+  // So much time goes by, and then every shard's second is over.
+  void pass(std::int64_t ms) {
+    steady_ns_ += ms * 1'000'000;
+    for (const auto& node : nodes_) node->shard.tick(now());
+  }
+  [[nodiscard]] hub::Now now() const { return {steady_ns_, steady_ns_ / 1'000'000}; }
 
   // Steps until the world is at rest. False when it does not come to rest.
   [[nodiscard]] bool settle(std::size_t steps_max = 1'000'000) {
@@ -127,7 +142,11 @@ class FakeWorld {
  private:
   struct Node final : hub::Surroundings {
     Node(FakeWorld& owner, hub::ShardId id)
-        : world(owner), self(id), lanes(owner.options_.shards), shard(owner.settings_of(id), *this, metrics) {}
+        : world(owner),
+          self(id),
+          lanes(owner.options_.shards),
+          engine(owner.engine_of(id)),
+          shard(owner.settings_of(id), owner.config(), *engine, *this, metrics) {}
 
     void post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) override {
       CRIER_ASSERT(to != self && batch && !batch->empty() && batch->from == self);
@@ -174,7 +193,7 @@ class FakeWorld {
       turn_wanted = false;
       world.steady_ns_ += 1'000'000;
       shard.receive(std::move(inbox));
-      shard.run_turn({world.steady_ns_, world.steady_ns_ / 1'000'000});
+      shard.run_turn(world.now());
       flush();
     }
 
@@ -185,6 +204,7 @@ class FakeWorld {
     std::unique_ptr<hub::Batch> inbox;
     std::vector<std::function<void()>> flushes;
     bool turn_wanted = false;
+    std::unique_ptr<engine::Engine> engine;
     hub::Shard shard;
   };
 
@@ -192,11 +212,19 @@ class FakeWorld {
     hub::ShardSettings settings;
     settings.self = id;
     settings.shard_count = options_.shards;
-    settings.epoch = "e";
-    settings.channels_max = options_.channels_max;
+    settings.home.shard_count = options_.shards;
+    settings.home.channels_max = options_.channels_max;
+    settings.home.history_bytes_max = config().limits.history_bytes_max / options_.shards;
+    settings.home.idempotency_keys_max = config().limits.idempotency_keys_max / options_.shards;
+    settings.home.engine_queue_bytes_max = config().engine.queue_bytes_max / options_.shards;
+    settings.backlog = options_.backlog;
     settings.inflight_bytes_max = options_.inflight_bytes_max;
     settings.lane_bytes_max = options_.lane_bytes_max;
     return settings;
+  }
+  [[nodiscard]] std::unique_ptr<engine::Engine> engine_of(hub::ShardId id) const {
+    if (options_.engine) return options_.engine(id);
+    return std::make_unique<engine::MemoryEngine>("e", 0);
   }
   template <class Read>
   [[nodiscard]] std::int64_t sum(Read read) const {
@@ -205,6 +233,7 @@ class FakeWorld {
     return total;
   }
 
+  const config::Config defaults_{};
   Chance chance_;
   Options options_;
   std::int64_t steady_ns_ = 0;

@@ -206,10 +206,49 @@ TEST(DeliveryRules, A_channel_that_is_forgotten_and_comes_back_never_reuses_an_o
       subscriber.unsubscribe(channel);
       ASSERT_TRUE(hall.world.settle());
       ASSERT_EQ(hall.world.channels(), 0);
+      hall.world.pass(1'000'000);        // its history is too old, and the home forgets it
       subscriber.publish(channel, "2");  // nobody hears it; its offset is used all the same
       ASSERT_TRUE(hall.world.settle());
       EXPECT_GT(subscriber.acknowledged().back().offset, top);
       top = subscriber.acknowledged().back().offset;
+      hall.world.pass(1'000'000);
+    }
+    expect_all_forgotten(hall);
+  });
+}
+
+TEST(DeliveryRules, Who_comes_back_to_a_position_hears_exactly_what_came_behind_it_whatever_is_published_meanwhile) {
+  for_every_world([](FakeHall& hall, std::size_t home, std::size_t away) {
+    const std::string channel = hall.world.channel_at(home);
+    FakeSubscriber& publisher = hall.enter(hall.world.chance().below(hall.world.shard_count()));
+    FakeSubscriber& returns = hall.enter(away);
+    int said = 0;
+    const auto publish = [&](std::size_t times) {
+      for (; times > 0; --times) publisher.publish(channel, std::to_string(++said));
+    };
+    returns.subscribe(channel);
+    ASSERT_TRUE(hall.world.settle());
+    publish(5);
+    ASSERT_TRUE(hall.world.settle());
+    for (std::size_t stay = 1; stay < 6; ++stay) {
+      ASSERT_FALSE(returns.heard(stay - 1).empty());
+      const std::uint64_t last = returns.heard(stay - 1).back().offset;
+      const int heard = std::stoi(returns.heard(stay - 1).back().data);
+      returns.unsubscribe(channel);
+      publish(1 + hall.world.chance().below(8));
+      some_steps(hall.world);
+      returns.fetch_bytes = hall.world.chance().below(1500);
+      returns.subscribe(channel, {.since = command::Position{"e", last}, .last = {}, .identity = {}, .watch = false});
+      for (int i = 0; i < 4; ++i) {
+        publish(hall.world.chance().below(4));
+        some_steps(hall.world);
+      }
+      ASSERT_TRUE(hall.world.settle());
+      EXPECT_EQ(returns.stays()[stay].recovered, true);
+      EXPECT_EQ(returns.stays()[stay].start, last);
+      Data expected;
+      for (int number = heard + 1; number <= said; ++number) expected.push_back(std::to_string(number));
+      EXPECT_EQ(returns.data(stay), expected);
     }
     expect_all_forgotten(hall);
   });
@@ -260,6 +299,7 @@ TEST(DeliveryRules, A_refused_subscription_is_counted_nowhere_and_may_be_tried_a
     subscriber.unsubscribe(first);
     guest.unsubscribe(first);
     ASSERT_TRUE(hall.world.settle());
+    hall.world.pass(1000);  // the home looks for room once a tick
     subscriber.subscribe(second);
     ASSERT_TRUE(hall.world.settle());
     EXPECT_TRUE(subscriber.stays()[3].start);

@@ -1,70 +1,16 @@
-#include "broker/hub/subscriber_table.hpp"
-
+// Who subscribes, and how a turn's messages reach them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "tests/support/server_frames.hpp"
+#include "tests/unit/broker/hub/subscriber_table_fixture.hpp"
 
 namespace crier::hub {
 namespace {
 
-// Keeps the chunks that it gets.
-class Listener final : public Subscriber {
- public:
-  explicit Listener(std::uint64_t name, WireForm form = WireForm::json) {
-    id_ = {name, name};
-    form_ = form;
-  }
-  void deliver(const ChunkPtr& chunk) override { chunks.push_back(chunk); }
-  [[nodiscard]] bool on_subscribed(std::uint32_t, const Result<command::Position>&) override { return false; }
-  void on_published(ReplyTag&, const Message&) override {}
-  void on_credit(std::size_t) override {}
-  // The data of all messages, which are single characters here.
-  [[nodiscard]] std::string heard() const {
-    std::string data;
-    for (const ChunkPtr& chunk : chunks) {
-      for (const std::string& text : testing::read_texts(chunk->bytes)) data += text.at(text.find("\"data\":") + 7);
-    }
-    return data;
-  }
-
-  std::vector<ChunkPtr> chunks;
-};
-
-class SubscriberTableTest : public ::testing::Test {
- protected:
-  Subscription& pending(Listener& listener, std::string_view channel = "a") {
-    subscriptions.push_back(&table.add(listener, channel, hash_of(channel)));
-    return *subscriptions.back();
-  }
-  Subscription& live(Listener& listener, std::string_view channel = "a") {
-    Subscription& subscription = pending(listener, channel);
-    table.make_live(subscription);
-    return subscription;
-  }
-  void remove(Subscription& subscription) {
-    std::erase(subscriptions, &subscription);
-    table.remove(subscription);
-  }
-  void say(std::string_view data, std::string_view channel = "a", const MessageOptions& options = {}) {
-    table.deliver(*MessageDraft(channel, hash_of(channel), data, options).seal({"e", ++offset, offset, 1}));
-  }
-  void TearDown() override {
-    while (!subscriptions.empty()) remove(*subscriptions.back());
-    EXPECT_EQ(table.size(), 0U);
-    EXPECT_EQ(metrics.subscriptions.value(), 0);
-  }
-
-  runtime::ThreadMetrics metrics;
-  ChunkPool pool;
-  FrameEncoder encoder{{.bytes_min = 1, .level = 1}};
-  SubscriberTable table{pool, encoder, metrics};
-  std::uint64_t offset = 0;
-  std::vector<Subscription*> subscriptions;
-};
+using Listener = TableListener;
 
 TEST_F(SubscriberTableTest, Hands_all_subscribers_of_one_form_the_same_chunk_for_a_whole_turn) {
   Listener first(1);
@@ -184,6 +130,75 @@ TEST_F(SubscriberTableTest, Never_repeats_a_serial) {
   Subscription& second = live(listener);
   EXPECT_NE(second.serial, serial);
   remove(second);
+}
+
+// --- patterns
+
+TEST_F(SubscriberTableTest, Delivers_for_each_subscription_by_itself_by_name_and_by_every_pattern_that_matches) {
+  Listener listener(1);
+  live(listener, "a.b");
+  live(listener, "a.*");
+  live(listener, "a.>");
+  live(listener, "b.*");
+  say("1", "a.b");
+  ASSERT_EQ(listener.chunks.size(), 3U);
+  std::vector<std::string> texts;
+  for (const ChunkPtr& chunk : listener.chunks) texts.push_back(testing::read_texts(chunk->bytes).at(0));
+  std::sort(texts.begin(), texts.end());
+  EXPECT_EQ(texts[0].substr(0, 43), R"({"op":"message","channel":"a.b","data":1,"p)");
+  EXPECT_EQ(texts[1].substr(0, 56), R"({"op":"message","channel":"a.b","pattern":"a.*","data":1)");
+  EXPECT_EQ(texts[2].substr(0, 56), R"({"op":"message","channel":"a.b","pattern":"a.>","data":1)");
+  EXPECT_EQ(metrics.delivered.value(), 3U);
+}
+
+TEST_F(SubscriberTableTest, Gathers_a_pattern_s_messages_of_all_channels_of_a_turn_in_one_chunk_in_their_order) {
+  Listener first(1);
+  Listener second(2);
+  live(first, "a.*");
+  live(second, "a.*");
+  say("1", "a.b");
+  say("2", "a.c");
+  say("3", "a.b");
+  say("4", "b.b");
+  ASSERT_EQ(first.chunks.size(), 1U);
+  EXPECT_EQ(&*first.chunks[0], &*second.chunks[0]);
+  EXPECT_EQ(first.heard(), "123");
+}
+
+TEST_F(SubscriberTableTest, Keeps_our_own_probes_from_patterns) {
+  Listener listener(1);
+  live(listener, ">");
+  say("1", std::string(internal_channel_prefix) + "1", {.probe = true});
+  say("2", "a");
+  EXPECT_EQ(listener.heard(), "2");
+}
+
+// --- events
+
+TEST_F(SubscriberTableTest, Gives_a_stream_of_events_each_message_alone_and_all_streams_the_same_bytes) {
+  Listener stream(1, WireForm::sse);
+  Listener other(2, WireForm::sse);
+  Listener socket(3);
+  live(stream);
+  live(other);
+  live(socket);
+  say("1");
+  say("2");
+  EXPECT_EQ(stream.events, (std::vector<std::string>{"a 1", "a 2"}));
+  ASSERT_EQ(stream.chunks.size(), 2U);
+  EXPECT_EQ(&*stream.chunks[0], &*other.chunks[0]);
+  EXPECT_EQ(stream.chunks[0]->bytes.find("id:"), std::string::npos) << "which differs from stream to stream";
+  EXPECT_EQ(stream.chunks[0]->bytes.substr(0, 15), "event: message\n");
+  EXPECT_EQ(socket.heard(), "12");
+  EXPECT_EQ(metrics.delivered.value(), 6U);
+}
+
+TEST_F(SubscriberTableTest, Gives_no_event_to_a_stream_that_the_message_excludes) {
+  Listener stream(1, WireForm::sse);
+  live(stream);
+  say("1", "a", {.exclude = &stream.id()});
+  say("2");
+  EXPECT_EQ(stream.events, std::vector<std::string>{"a 2"});
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ class HttpSessionTest : public ::testing::Test, private HttpSession::Listener {
   void on_outcome(PostOutcome outcome) override { outcomes.push_back(std::move(outcome)); }
 
   config::Config config;
-  FakeWorld world{{.shards = 3}};
-  FakeLoop loop{world, 0, config};
+  FakeWorld world{{.shards = 3, .config = &config}};
+  FakeLoop loop{world, 0};
   FakeHost host;
   HttpSession session{loop.environment, host, {1, 2}, *this};
   std::vector<PostOutcome> outcomes;
@@ -92,8 +92,39 @@ TEST_F(HttpSessionTest, Answers_a_single_command_that_failed_with_the_error_s_ow
   expect(R"({"op":"auth","token":"a.b.c"})", 400, "bad_request");
   expect(R"({"op":"publish","channel":"mute:a","data":1})", 403, "forbidden");
   expect(R"({"op":"publish","channel":"tiny:a","data":12345})", 413, "too_large");
-  expect(R"({"op":"history","channel":"a"})", 503, "unavailable");
+  expect(R"({"op":"channels"})", 503, "unavailable");
   EXPECT_EQ(world.subscriptions(), 0);
+}
+
+TEST_F(HttpSessionTest, Answers_what_was_and_who_is_there) {
+  EXPECT_EQ(post(R"({"op":"history","channel":"a"})").body,
+            R"({"op":"history","channel":"a","messages":[],"position":"e:0","more":false})");
+  EXPECT_EQ(post(R"({"op":"presence","channel":"a","id":1})").body,
+            R"({"op":"presence","id":1,"channel":"a","members":[],"count":0,"more":false})");
+}
+
+TEST_F(HttpSessionTest, Goes_on_behind_an_error_that_only_the_hub_could_know_of) {
+  const PostOutcome outcome = post(R"({"op":"history","channel":"a","since":"old:1"})");
+  EXPECT_EQ(outcome.status, 410);
+  EXPECT_EQ(outcome.problem_code, "unrecoverable_position");
+  EXPECT_TRUE(goes_on);
+}
+
+TEST_F(HttpSessionTest, Takes_a_body_of_CBOR_for_the_same_commands) {
+  outcomes.clear();
+  EXPECT_TRUE(
+      session.post_cbor("\xA2"
+                        "bop"
+                        "dping"
+                        "bid"
+                        "\x07"));
+  EXPECT_FALSE(
+      session.post_cbor("\xA1"
+                        "bop"));
+  ASSERT_EQ(outcomes.size(), 2U);
+  EXPECT_EQ(outcomes[0].body, R"({"op":"pong","id":7})");
+  EXPECT_EQ(outcomes[1].status, 400);
+  EXPECT_EQ(outcomes[1].problem_code, "bad_request");
 }
 
 TEST_F(HttpSessionTest, Hands_out_the_outcomes_of_pipelined_requests_in_their_order) {
@@ -133,9 +164,8 @@ TEST(HttpSessionEnd, Leaves_nothing_behind_when_it_ends_with_requests_open) {
    public:
     void on_outcome(PostOutcome) override { ADD_FAILURE() << "an outcome for a dead session"; }
   };
-  const config::Config config;
   FakeWorld world({.shards = 2});
-  FakeLoop loop(world, 0, config);
+  FakeLoop loop(world, 0);
   FakeHost host;
   Nobody nobody;
   {

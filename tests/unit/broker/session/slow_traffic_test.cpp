@@ -22,10 +22,14 @@ constexpr std::size_t inflight_max = 3000;
 class SlowTraffic {
  public:
   SlowTraffic(hub::ShardId shards, std::uint64_t seed)
-      : world_({.shards = shards, .seed = seed, .inflight_bytes_max = inflight_max, .lane_bytes_max = 2000}) {
+      : world_({.shards = shards,
+                .seed = seed,
+                .inflight_bytes_max = inflight_max,
+                .lane_bytes_max = 2000,
+                .config = &config_}) {
     config_.limits.inflight_bytes_max = inflight_max;
     for (std::size_t id = 0; id < shards; ++id) {
-      loops_.push_back(std::make_unique<FakeLoop>(world_, id, config_));
+      loops_.push_back(std::make_unique<FakeLoop>(world_, id));
       world_.on_flush(id, [this, id] { flush(id); });
     }
     for (std::size_t id = 0; id < 2U * shards; ++id) {
