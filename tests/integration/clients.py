@@ -68,8 +68,13 @@ async def connect(broker, query="", **options):
         yield client
 
 
-def dial(broker):
-    connection = socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE)
+def dial(broker, receive_bytes=None):
+    """`receive_bytes` bounds what the kernel takes in for a client that does not read."""
+    connection = socket.socket()
+    connection.settimeout(PATIENCE)
+    if receive_bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.connect(("127.0.0.1", broker.port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
@@ -85,8 +90,8 @@ class HttpAnswer:
 class RawHttp:
     """HTTP/1.1 bytes in, parsed answers out."""
 
-    def __init__(self, broker):
-        self.socket = dial(broker)
+    def __init__(self, broker, receive_bytes=None):
+        self.socket = dial(broker, receive_bytes)
         self.stream = self.socket.makefile("rb")
 
     def __enter__(self):
@@ -161,8 +166,8 @@ def upgrade_request(broker, target="/message", host=None, **headers):
 class RawWebSocket(RawHttp):
     """Frames as bytes, after a real handshake."""
 
-    def __init__(self, broker, target="/message", **headers):
-        super().__init__(broker)
+    def __init__(self, broker, target="/message", receive_bytes=None, **headers):
+        super().__init__(broker, receive_bytes)
         self.send(upgrade_request(broker, target, **headers))
         self.upgrade = self.answer(body=False)
         assert self.upgrade.status == 101, self.upgrade.status

@@ -137,7 +137,7 @@ async def test_a_half_open_http_client_still_reads_its_answer(broker):
 
 async def test_a_subscriber_that_never_reads_is_cut_off_and_the_healthy_ones_get_everything(start_broker):
     broker = start_broker(config='[limits]\noutbox_bytes_max = "256KiB"\nincoming_bytes_max = "64KiB"\n'
-                                 '[namespace.default]\nmessage_bytes_max = "32KiB"\n')
+                                 '[namespace.default]\nmessage_bytes_max = "32KiB"\nhistory = { messages = 0 }\n')
     stuck = [RawWebSocket(broker, "/message?channel=news") for _ in range(3)]
     payload = "x" * 16_000
     count = 600  # 10 MB: more than an outbox and the kernel's buffers hold

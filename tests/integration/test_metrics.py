@@ -22,6 +22,12 @@ FAMILIES = {
     "crier_messages_dropped_total": "counter", "crier_received_bytes_total": "counter",
     "crier_sent_bytes_total": "counter", "crier_outbox_bytes": "gauge", "crier_flush_bytes": "histogram",
     "crier_publish_to_write_seconds": "histogram", "crier_mailbox_depth": "gauge",
+    "crier_event_streams": "gauge", "crier_history_bytes": "gauge", "crier_history_evicted_total": "counter",
+    "crier_history_fetches_total": "counter", "crier_recoveries_total": "counter",
+    "crier_lagging_subscriptions": "gauge", "crier_lags_total": "counter", "crier_backlog_bytes": "gauge",
+    "crier_gaps_total": "counter", "crier_members": "gauge", "crier_idempotency_keys": "gauge",
+    "crier_publishes_duplicate_total": "counter", "crier_publishes_refused_total": "counter",
+    "crier_engine_pending_bytes": "gauge", "crier_engine_timeouts_total": "counter",
     "crier_loop_lag_seconds": "gauge", "crier_build_info": "gauge", "process_resident_memory_bytes": "gauge",
     "process_open_fds": "gauge", "process_max_fds": "gauge", "process_cpu_seconds_total": "counter",
     "process_start_time_seconds": "gauge",
@@ -59,7 +65,7 @@ async def test_known_traffic_is_counted_exactly(start_broker):
             await publisher.send(op="publish", channel="one", data=number)
         assert (await publisher.call("publish", channel="two", data="x" * 1000))["op"] == "published"
         assert (await publisher.call("publish", channel="a b", data=1))["code"] == "bad_request"
-        assert (await publisher.call("history", channel="one"))["code"] == "unavailable"
+        assert (await publisher.call("channels"))["code"] == "unavailable"
         for _ in range(100):
             await a.next()
         for _ in range(101):
@@ -73,7 +79,7 @@ async def test_known_traffic_is_counted_exactly(start_broker):
         assert broker.metric("crier_commands_total", op="subscribe", outcome="ok") == 3
         assert broker.metric("crier_commands_total", op="publish", outcome="ok") == 101
         assert broker.metric("crier_commands_total", outcome="bad_request") == 1
-        assert broker.metric("crier_commands_total", op="history", outcome="unavailable") == 1
+        assert broker.metric("crier_commands_total", op="channels", outcome="unavailable") == 1
         assert broker.metric("crier_publish_to_write_seconds_count") > 0
         assert broker.metric("crier_sent_bytes_total") > broker.metric("crier_received_bytes_total") > 5000
     eventually(lambda: broker.metric("crier_websockets") == 0)
@@ -83,6 +89,31 @@ async def test_known_traffic_is_counted_exactly(start_broker):
     assert broker.metric("crier_connections_closed_total", code="normal") == 3
     assert broker.metric("crier_outbox_bytes") == 0
     assert broker.metric("crier_messages_dropped_total") == 0
+
+
+async def test_history_presence_and_keys_are_counted_exactly(start_broker):
+    broker = start_broker(threads=3, config='[namespace.small]\nhistory = { messages = 5 }\n')
+    async with connect(broker) as client, connect(broker) as publisher:
+        first = (await publisher.call("publish", channel="small:a", data=0, key="k"))["position"]
+        assert (await publisher.call("publish", channel="small:a", data=0, key="k"))["position"] == first
+        for number in range(1, 10):
+            last = (await publisher.call("publish", channel="small:a", data=number))["position"]
+        assert broker.metric("crier_publishes_duplicate_total") == broker.metric("crier_idempotency_keys") == 1
+        assert broker.metric("crier_history_bytes") > 0
+        for since in (first, last, "another:1"):
+            await client.call("subscribe", channel="small:a", since=since)
+            await client.call("unsubscribe", channel="small:a")
+        assert broker.metric("crier_recoveries_total", recovered="true") == 1
+        assert broker.metric("crier_recoveries_total", recovered="false") == 2
+        await client.subscribe("small:a")
+        await publisher.subscribe("small:a")
+        await publisher.subscribe("small:b")
+        await publisher.subscribe("small:*")
+        assert broker.metric("crier_members") == 3
+        assert (await client.call("history", channel="small:a", limit=2))["more"] is True
+        assert broker.metric("crier_commands_total", op="history", outcome="ok") == 1
+    eventually(lambda: broker.metric("crier_members") == 0)
+    assert broker.metric("crier_lagging_subscriptions") == broker.metric("crier_backlog_bytes") == 0
 
 
 def test_bytes_are_counted_as_they_go_over_the_wire(start_broker):

@@ -265,19 +265,10 @@ async def test_a_channel_over_the_connections_limit_is_limit_exceeded(start_brok
 
 @pytest.mark.parametrize("command", [
     {"op": "auth", "token": "a.b.c"},
-    {"op": "history", "channel": "a"},
-    {"op": "presence", "channel": "a"},
     {"op": "channels"},
     {"op": "disconnect", "user": "a"},
     {"op": "kick", "user": "a", "channel": "b"},
-    {"op": "subscribe", "channel": "a", "since": "e1:5"},
-    {"op": "subscribe", "channel": "a", "last": 3},
-    {"op": "subscribe", "channel": "a", "presence": True},
-    {"op": "subscribe", "channel": "news.*"},
-    {"op": "publish", "channel": "a", "data": 1, "key": "k"},
-    {"op": "publish", "channel": "a", "data": 1, "conflate": "k"},
-    {"op": "publish", "channel": "a", "data": 1, "ttl": 5},
-], ids=lambda command: "-".join([command["op"], *list(command)[2:]]))
+], ids=lambda command: command["op"])
 async def test_what_a_later_version_will_do_is_unavailable_today(broker, command):
     async with connect(broker) as client:
         await client.send(**command, id="x")
@@ -311,12 +302,11 @@ async def test_offsets_grow_strictly_and_published_tells_the_message_s_own(broke
             await client.send(op="publish", channel=channel, data=number, id=number)
         for _ in range(100):
             got = await client.next()
-            (acknowledged if got["op"] == "published" else delivered).append(got.get("position"))
-        if any(delivered):  # where the channel keeps a history
-            assert acknowledged == delivered
-            epochs, offsets = zip(*(position.split(":") for position in delivered))
-            assert len(set(epochs)) == 1
-            assert sorted(set(map(int, offsets))) == list(map(int, offsets))
+            (acknowledged if got["op"] == "published" else delivered).append(got["position"])
+        assert acknowledged == delivered
+        epochs, offsets = zip(*(position.split(":") for position in delivered))
+        assert len(set(epochs)) == 1
+        assert sorted(set(map(int, offsets))) == list(map(int, offsets))
 
 
 async def test_each_publishers_messages_keep_their_order_on_every_thread(start_broker, channel):
