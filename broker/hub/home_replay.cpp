@@ -81,10 +81,15 @@ void Home::finish_fetch(ShardId from, const FetchRequest& request, HomeChannel& 
   if (channel.record) {
     channel.record->expire(now_ms_, {channel.settings.history.messages, channel.settings.history.age.count()});
   }
-  // Where the engine had something, the home's part begins behind it without a hole, or comes with the next piece.
-  if (recovered.complete && (through >= floor_of(channel) || through == request.after)) {
+  // An engine that keeps more says that nothing is missing before `through`. If the home's part begins later all the
+  // same, its answer was older than what the home has fanned out and forgotten since, and it is asked again; unless
+  // nothing was ever published here that the home could have forgotten.
+  const bool vouched = engine_->recovers() && !answer.evicted;
+  const bool nothing_forgotten = !channel.record || channel.record->number == 0;
+  const bool joins_up = through >= floor_of(channel) || (through == request.after && (!vouched || nothing_forgotten));
+  if (recovered.complete && joins_up) {
     if (channel.record) {
-      answer.evicted = answer.evicted || through < channel.record->floor();
+      answer.evicted = answer.evicted || (!vouched && through < channel.record->floor());
       channel.record->touch();
       const std::size_t left = request.bytes_max > bytes ? request.bytes_max - bytes : 0;
       answer.at_top =

@@ -383,6 +383,7 @@ void Shard::run_turn(Now now) {
   thread_.check();
   turn_wanted_ = true;  // whatever is added now is handled in this turn
   std::unique_ptr<Batch>& own = outgoing_[settings_.self];
+  home_.end_turn();  // of what the engine has answered since the last one
   int rounds = 0;
   // Credit may let a session go on with what waited, and that brings new requests: after some rounds the
   // loop's other connections come first.

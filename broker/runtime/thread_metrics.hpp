@@ -87,8 +87,8 @@ inline constexpr std::array<double, 14> latency_bounds = {0.00005, 0.0001, 0.000
 
 // Aligned, so that no two threads' counters share a cache line.
 struct alignas(64) ThreadMetrics {
-  ThreadGauge connections;  // sockets that are open, in every state
-  ThreadGauge websockets;   // of these, upgraded ones
+  ThreadGauge connections;    // sockets that are open, in every state
+  ThreadGauge websockets;     // of these, upgraded ones
   ThreadGauge event_streams;  // and those that carry server-sent events
   ThreadCounter accepted;
   LabelledCounter<close_labels.size()> closed{close_labels};
@@ -112,14 +112,14 @@ struct alignas(64) ThreadMetrics {
   ThreadCounter probes_sent;
 
   // At their home.
-  ThreadGauge members;           // presence: sessions in channels
-  ThreadGauge history_bytes;     // of all histories
+  ThreadGauge members;            // presence: sessions in channels
+  ThreadGauge history_bytes;      // of all histories
   ThreadCounter history_evicted;  // messages that the byte budget took, before their time
-  ThreadCounter recovered;       // subscriptions with `since` that were continued
+  ThreadCounter recovered;        // subscriptions with `since` that were continued
   ThreadCounter not_recovered;
-  ThreadCounter fetches;         // pieces of histories that were asked for
+  ThreadCounter fetches;  // pieces of histories that were asked for
   ThreadGauge idempotency_keys;
-  ThreadCounter duplicates;      // publishes that an earlier one of the same key stands for
+  ThreadCounter duplicates;         // publishes that an earlier one of the same key stands for
   ThreadCounter publishes_refused;  // by the engine or a limit of the home
   ThreadGauge engine_ready{1};
   ThreadGauge engine_pending_bytes;
@@ -127,12 +127,12 @@ struct alignas(64) ThreadMetrics {
   ThreadCounter engine_recovery_failures;
 
   // At the subscriber's shard.
-  ThreadGauge lagging;          // subscriptions that catch up
-  ThreadCounter lags;           // how often one began to
-  ThreadGauge backlog_bytes;    // what they share, where there is no history
-  ThreadCounter gaps;           // told to subscribers
-  ThreadCounter lost;           // messages that gaps told of, for one subscriber each
-  ThreadCounter conflated;      // of these, replaced by newer ones
+  ThreadGauge lagging;                             // subscriptions that catch up
+  ThreadCounter lags;                              // how often one began to
+  ThreadGauge backlog_bytes;                       // what they share, where there is no history
+  ThreadCounter gaps;                              // told to subscribers
+  ThreadCounter lost;                              // messages that gaps told of, for one subscriber each
+  ThreadCounter conflated;                         // of these, replaced by newer ones
   std::atomic<std::int64_t> probe_returned_ms{0};  // steady clock, of the last self-probe that came back
 
  private:

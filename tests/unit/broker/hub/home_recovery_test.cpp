@@ -162,16 +162,26 @@ TEST_F(HomeRecoveryTest, Asks_anew_at_the_next_tick_when_the_engine_failed) {
   EXPECT_EQ(answers[1].substr(0, 17), "1 subscribed ep:1");
 }
 
-TEST_F(HomeRecoveryTest, Drops_an_answer_for_a_channel_that_nobody_wants_any_more) {
+TEST_F(HomeRecoveryTest, Gives_up_for_a_channel_that_nobody_wants_any_more_but_lets_the_session_go_on) {
   config.namespaces["few"].history.age = config::milliseconds(1000);
-  subscribe(0, "few:a", 1);
-  fill("few:a", 5);
-  ask(1);
-  unsubscribe(0, "few:a", 1);
-  now_ms += 5000;
-  home().tick(now_ms);  // the channel is forgotten
-  engine.give(stored(2, 5));
-  EXPECT_EQ(lines.take(), Text{});
+  for (const bool fails : {false, true}) {
+    subscribe(0, "few:a", 1);
+    fill("few:a", 5);
+    const std::uint64_t after = home().fanned_out() - 4;
+    ask(after);
+    unsubscribe(0, "few:a", 1);
+    now_ms += 5000;
+    home().tick(now_ms);  // the channel is forgotten
+    if (fails) {
+      engine.fail_recovery();
+      EXPECT_EQ(lines.take(), Text{});
+      home().tick(now_ms);
+    } else {
+      engine.give(stored(after + 1, after + 4));
+    }
+    EXPECT_TRUE(engine.recoveries.empty());
+    EXPECT_EQ(lines.take_one(), std::string("0 fetched through ").append(std::to_string(after)).append("#0"));
+  }
 }
 
 TEST_F(HomeRecoveryTest, Knows_nothing_of_what_the_engine_kept_from_before_its_own_life) {
