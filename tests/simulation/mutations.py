@@ -108,7 +108,8 @@ MUTATIONS = [
               "  newest_by_key_.find(key)->second = older_number;\n"
               "  make_hole(number);\n")),
     Mutation(12, "what was dropped or conflated is not told",
-             (CATCH_UP, "    if (item.lost_before > 0) gap(subscription, item.lost_before, item.conflated);\n", "")),
+             (CATCH_UP,
+              "    if (item.lost_before > 0) gap(subscription, item.lost_before, item.conflated, exact);\n", "")),
     Mutation(13, "a watcher that lagged goes on with the members of before",
              (CATCH_UP, "  if (subscription.watching && subscription.presence_stale) {\n",
               "  if (subscription.watching && subscription.presence_stale) subscription.presence_stale = 0;\n"

@@ -234,7 +234,8 @@ void Stay::on_message(const json& push) {
   }
   // Who is surely live is told that the epoch has changed, at its place.
   const bool told = pattern_ || !position || position->epoch == position_->epoch || gap_.new_epoch;
-  if (!told && healthy_ && !may_replay()) return violate(name, "the epoch changed without a word before " + what);
+  if (!told && healthy_ && !asked_.since && !asked_.last)
+    return violate(name, "the epoch changed without a word before " + what);
   Progress& progress = found->second;
   if (place < progress.low) return violate(name, what + " came twice, or after a later one");
   const Hole passed = hole(channel, progress, place);
@@ -341,7 +342,8 @@ void Stay::at_rest() {
     violate(asked_.name, "gaps told of " + std::to_string(gap_.lost) + " lost messages, but " +
                              std::to_string(total.needed) + " to " + std::to_string(total.all) + " are missing");
   }
-  if (position_ && healthy_ && !may_replay() && position_->epoch != model_.truth.epoch_name(model_.truth.epoch())) {
+  if (position_ && healthy_ && !asked_.since && !asked_.last &&
+      position_->epoch != model_.truth.epoch_name(model_.truth.epoch())) {
     violate(asked_.name, "the epoch changed without a word");
   }
   gap_ = {};

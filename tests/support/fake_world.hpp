@@ -9,7 +9,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,20 +17,9 @@
 #include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
 #include "protocol/base/check.hpp"
+#include "tests/support/chance.hpp"
 
 namespace crier::testing {
-
-// What is drawn, and nothing of it by the standard library's distributions, which differ between libraries.
-class Chance {
- public:
-  explicit Chance(std::uint64_t seed) : engine_(seed) {}
-  // 0 to `end` - 1.
-  [[nodiscard]] std::size_t below(std::size_t end) { return static_cast<std::size_t>(engine_() % end); }
-  [[nodiscard]] bool one_in(std::size_t n) { return below(n) == 0; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 class FakeWorld {
  public:
