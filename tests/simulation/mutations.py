@@ -63,6 +63,7 @@ MUTATIONS = [
              (REPLAY, "      answer.at_top =\n          channel.record->slice_after(through, left, ",
               "      answer.at_top = true;\n      std::ignore =\n"
               "          channel.record->slice_after(through, left, "),
+             (REPLAY, "    answer.through_number = channel.record ? channel.record->number : 0;\n", ""),
              (REPLAY, "#include <utility>\n", "#include <tuple>\n#include <utility>\n")),
     Mutation(5, "an engine's answer is not cut at what the home has fanned out",
              (REPLAY, "    if (stored.offset > channel.top) {\n", "    if (false) {\n")),
