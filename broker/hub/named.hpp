@@ -19,9 +19,6 @@ namespace crier::hub {
 template <class Record>
 class Named {
  public:
-  Named(const Named&) = delete;
-  Named& operator=(const Named&) = delete;
-
   [[nodiscard]] std::string_view name() const noexcept {
     return {reinterpret_cast<const char*>(static_cast<const Record*>(this) + 1), name_bytes_};
   }
@@ -36,14 +33,19 @@ class Named {
     name.copy(reinterpret_cast<char*>(record + 1), name.size());
     return std::unique_ptr<Record>(record);
   }
+  static void* operator new(std::size_t size) = delete;  // there would be no room for the name
   // Frees the whole block, whose size the compiler does not know.
   static void operator delete(void* block) noexcept { ::operator delete(block); }
 
- protected:
+ private:
+  friend Record;
   explicit Named(std::size_t hash) noexcept : hash_(hash) {}
+  // NOLINTBEGIN(modernize-use-equals-delete): in public they would count as ways to construct one
+  Named(const Named&) = delete;
+  Named& operator=(const Named&) = delete;
+  // NOLINTEND(modernize-use-equals-delete)
   ~Named() = default;
 
- private:
   std::size_t hash_;
   std::uint8_t name_bytes_ = 0;
 };

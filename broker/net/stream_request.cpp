@@ -69,7 +69,10 @@ Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& hea
     if (name == "token") {
       return Refusal{401, "token", "unauthorized", "tokens are not available in this version: send none"};
     }
-    if (name == parameter_name) id.text = std::move(value);
+    if (name == parameter_name) {
+      id.text = std::move(value);
+      continue;
+    }
     if (name != "channel") continue;
     const std::string fault =
         command::looks_like_pattern(value) ? command::check_channel_pattern(value) : command::check_channel_name(value);

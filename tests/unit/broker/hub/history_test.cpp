@@ -66,7 +66,7 @@ TEST_F(HistoryTest, Gives_what_came_after_a_position_and_before_one) {
 TEST_F(HistoryTest, Forgets_the_oldest_when_it_is_full_and_remembers_where_it_began) {
   History history(budget_, 5);
   EXPECT_EQ(history.floor(), 5U);
-  for (const std::uint64_t offset : {10, 20, 30}) history.append(message(offset), {.messages = 2, .age_ms = day_ms});
+  for (const std::uint64_t offset : {10U, 20U, 30U}) history.append(message(offset), {.messages = 2, .age_ms = day_ms});
   EXPECT_EQ(history.floor(), 10U);
   EXPECT_EQ(history.oldest()->offset(), 20U);
   EXPECT_EQ(history.newest()->offset(), 30U);
