@@ -159,6 +159,37 @@ void add_connections(Families& families, const Threads& t) {
                                       "reason", [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
 }
 
+void add_trust(Families& families, const Threads& t) {
+  families.push_back(counter(t, "crier_credentials_accepted_total",
+                             "Tokens and service keys that were accepted, at handshakes, posts and `auth`.",
+                             [](const ThreadMetrics& m) { return m.credentials_accepted.value(); }));
+  families.push_back(counter_by_label(
+      t, "crier_credentials_refused_total",
+      "Tokens and service keys that were refused, by reason. Many `signature` or `unknown_key`: the issuer signs with "
+      "another key than [auth.jwt] has, or somebody is trying.",
+      "reason", [](const ThreadMetrics& m) -> const auto& { return m.credentials_refused; }));
+  families.push_back(counter(t, "crier_subscriptions_revoked_total",
+                             "Subscriptions ended because the right to them was taken away, or by `kick`.",
+                             [](const ThreadMetrics& m) { return m.subscriptions_revoked.value(); }));
+  families.push_back(gauge(t, "crier_connections_unauthenticated",
+                           "Connections that have to present a token within auth.auth_timeout.",
+                           [](const ThreadMetrics& m) { return m.anonymous_waiting.value(); }));
+  families.push_back(counter(t, "crier_tls_handshakes_total", "TLS handshakes that were completed.",
+                             [](const ThreadMetrics& m) { return m.tls_handshakes.value(); }));
+  families.push_back(counter(t, "crier_tls_resumed_total", "TLS handshakes that resumed a session: the cheap ones.",
+                             [](const ThreadMetrics& m) { return m.tls_resumed.value(); }));
+  families.push_back(counter_by_label(t, "crier_tls_handshakes_failed_total",
+                                      "TLS handshakes that failed, by reason. plain_http: somebody calls http:// on a "
+                                      "TLS port.",
+                                      "reason", [](const ThreadMetrics& m) -> const auto& { return m.tls_faults; }));
+  families.push_back(gauge(t, "crier_tls_handshakes_in_flight",
+                           "TLS handshakes that have begun; the bound is tls.handshakes_in_flight_max.",
+                           [](const ThreadMetrics& m) { return m.tls_in_flight.value(); }));
+  families.push_back(gauge(t, "crier_tls_handshakes_waiting",
+                           "Connections whose turn for a TLS handshake has not come. Lasting: a storm of connects.",
+                           [](const ThreadMetrics& m) { return m.tls_waiting.value(); }));
+}
+
 void add_messages(Families& families, const Threads& t) {
   families.push_back(gauge(t, "crier_subscriptions", "Subscriptions of all connections.",
                            [](const ThreadMetrics& m) { return m.subscriptions.value(); }));
@@ -251,6 +282,7 @@ void add_loops(Families& families, const Threads& t) {
 Families MetricsCollector::Collect() const {
   Families families;
   add_connections(families, threads_);
+  add_trust(families, threads_);
   add_messages(families, threads_);
   add_delivery(families, threads_);
   add_homes(families, threads_);

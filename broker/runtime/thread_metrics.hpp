@@ -34,7 +34,7 @@ inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
                                                                   "refused",
                                                                   "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
-inline constexpr std::array<std::string_view, 29> refusal_labels = {"bad_request_line",
+inline constexpr std::array<std::string_view, 30> refusal_labels = {"bad_request_line",
                                                                     "bad_header",
                                                                     "bad_host",
                                                                     "smuggling",
@@ -62,7 +62,15 @@ inline constexpr std::array<std::string_view, 29> refusal_labels = {"bad_request
                                                                     "capacity",
                                                                     "draining",
                                                                     "timeout",
+                                                                    "proxy_protocol",
                                                                     "other"};
+// Why a token or key was refused; those of auth/authenticator.hpp.
+inline constexpr std::array<std::string_view, 12> credential_fault_labels = {
+    "malformed", "too_long",  "algorithm", "unknown_key", "signature", "expired",
+    "not_yet",   "no_expiry", "issuer",    "audience",    "claims",    "other"};
+// How a TLS handshake failed.
+inline constexpr std::array<std::string_view, 6> tls_fault_labels = {"plain_http", "protocol", "certificate",
+                                                                     "timeout",    "closed",   "other"};
 inline constexpr std::array<std::string_view, 11> op_labels = {"auth",    "subscribe", "unsubscribe", "publish",
                                                                "history", "presence",  "channels",    "disconnect",
                                                                "kick",    "ping",      "invalid"};
@@ -93,6 +101,15 @@ struct alignas(64) ThreadMetrics {
   ThreadCounter accepted;
   LabelledCounter<close_labels.size()> closed{close_labels};
   LabelledCounter<refusal_labels.size()> refused{refusal_labels};
+  ThreadCounter credentials_accepted;  // tokens and keys, at a handshake, by POST or by `auth`
+  LabelledCounter<credential_fault_labels.size()> credentials_refused{credential_fault_labels};
+  ThreadCounter subscriptions_revoked;  // ended because a right to them was taken away
+  ThreadGauge anonymous_waiting;        // connections that have to present a token within auth.auth_timeout
+  ThreadCounter tls_handshakes;         // completed
+  ThreadCounter tls_resumed;            // of these, by resuming a session
+  LabelledCounter<tls_fault_labels.size()> tls_faults{tls_fault_labels};
+  ThreadGauge tls_in_flight;  // handshakes that have begun
+  ThreadGauge tls_waiting;    // connections whose turn for a handshake has not come
   ThreadGauge subscriptions;
   ThreadGauge channels;  // with subscribers, at their home
   // Commands by op and outcome: one row an op.
