@@ -91,7 +91,7 @@ Result<std::monostate, std::string> Server::take_state() {
   epoch_ = saved ? saved->epoch : new_epoch();
   const std::uint64_t start = saved ? saved->sequence : 0;
   for (unsigned i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<net::Worker>(config_, workers_, static_cast<hub::ShardId>(i),
+    workers_.push_back(std::make_unique<net::Worker>(config_, authenticator_, workers_, static_cast<hub::ShardId>(i),
                                                      static_cast<hub::ShardId>(threads), epoch_, start));
   }
   if (!saved) return std::monostate{};
@@ -189,7 +189,7 @@ void Server::print_summary() const {
               state_dir_ ? ", kept over restarts in " : ", lost at a restart (server.state_dir)",
               config_.server.state_dir.c_str());
   std::printf("  compression       %s\n", config_.compression.enabled ? "on" : "off");
-  if (config_.server.protected_mode) {
+  if (config_.protects()) {
     std::printf("  protected mode    anyone may subscribe and publish, from this machine only\n");
     std::printf("Open the first address in a browser to try it.\n");
   }

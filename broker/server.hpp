@@ -39,6 +39,7 @@ class Server {
   void wait_for_last_connection();
 
   config::Config config_;
+  std::shared_ptr<const auth::Authenticator> authenticator_;
   std::size_t descriptors_ = 0;
   std::size_t connections_max_ = 0;
   asio::io_context context_{1};  // the administrative thread's: signals, accepting, metrics

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace crier::config {
@@ -28,9 +29,22 @@ std::optional<bool> loopback_of(const std::string& host, bool bracketed) {
   return (ntohl(v4.s_addr) >> 24) == 127;
 }
 
+std::optional<Address> parse_unix(std::string_view path) {
+  if (path.size() < 2 || path.size() > unix_path_bytes_max || path.front() != '/' || path.back() == '/') {
+    return std::nullopt;
+  }
+  if (std::ranges::any_of(path, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; })) return std::nullopt;
+  Address address;
+  address.loopback = true;
+  address.unix_path = path;
+  return address;
+}
+
 }  // namespace
 
 std::optional<Address> parse_address(std::string_view text) {
+  constexpr std::string_view unix_scheme = "unix:";
+  if (text.starts_with(unix_scheme)) return parse_unix(text.substr(unix_scheme.size()));
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = text.substr(0, colon);
@@ -42,7 +56,37 @@ std::optional<Address> parse_address(std::string_view text) {
   const auto port = parse_port(text.substr(colon + 1));
   const auto loopback = loopback_of(std::string(host), bracketed);
   if (!port || !loopback) return std::nullopt;
-  return Address{std::string(host), *port, *loopback};
+  return Address{std::string(host), *port, *loopback, ""};
+}
+
+std::optional<Network> parse_network(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::string address(text.substr(0, slash));
+  if (address.find('\0') != std::string::npos) return std::nullopt;
+  Network network;
+  network.v6 = address.find(':') != std::string::npos;
+  if (inet_pton(network.v6 ? AF_INET6 : AF_INET, address.c_str(), network.address.data()) != 1) return std::nullopt;
+  const unsigned bits_max = network.v6 ? 128 : 32;
+  network.bits = bits_max;
+  if (slash == std::string_view::npos) return network;
+  const std::string_view bits = text.substr(slash + 1);
+  const auto [end, error] = std::from_chars(bits.data(), bits.data() + bits.size(), network.bits);
+  if (error != std::errc{} || end != bits.data() + bits.size() || network.bits > bits_max) return std::nullopt;
+  return network;
+}
+
+Network masked(Network network) {
+  for (unsigned i = 0; i < network.address.size(); ++i) {
+    const unsigned kept = std::clamp(network.bits, 8 * i, 8 * (i + 1)) - 8 * i;  // of this byte
+    network.address[i] = static_cast<std::uint8_t>(network.address[i] & (0xFF00U >> kept));
+  }
+  return network;
+}
+
+std::string network_text(const Network& network) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(network.v6 ? AF_INET6 : AF_INET, network.address.data(), text.data(), text.size());
+  return std::string(text.data()) + "/" + std::to_string(network.bits);
 }
 
 }  // namespace crier::config

@@ -34,6 +34,11 @@ void append_binary(std::string& out, std::string& scratch, std::string_view json
 
 }  // namespace
 
+void FrameEncoder::reconfigure(const CompressionSettings& settings) {
+  if (settings.level != settings_.level) deflater_ = websocket::Deflater(settings.level);
+  settings_ = settings;
+}
+
 void FrameEncoder::append(std::string& out, const Message& message, WireForm form, std::string_view pattern) {
   const bool plain = form == WireForm::json || !message.compressible() || message.json().size() < settings_.bytes_min;
   if (pattern.empty() && plain && form <= WireForm::json_deflate_small) {

@@ -18,6 +18,7 @@ struct CompressionSettings {
 class FrameEncoder {
  public:
   explicit FrameEncoder(const CompressionSettings& settings) : settings_(settings), deflater_(settings.level) {}
+  void reconfigure(const CompressionSettings& settings);
   // Appends a message: the whole frame, or (sse) its event without an id. `pattern` is the one of the
   // subscription, "" for one to the channel itself.
   void append(std::string& out, const Message& message, WireForm form, std::string_view pattern = {});

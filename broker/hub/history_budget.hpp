@@ -21,6 +21,8 @@ class HistoryBudget {
   ~HistoryBudget() { CRIER_ASSERT(oldest_ == nullptr && bytes_ == 0); }
 
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  // Whoever lowers it makes room as behind an append.
+  void set_bytes_max(std::size_t bytes_max) noexcept { bytes_max_ = bytes_max; }
   [[nodiscard]] std::size_t bytes_max() const noexcept { return bytes_max_; }
   [[nodiscard]] bool over() const noexcept { return bytes_ > bytes_max_; }
   // The least recently used history, which holds a message at least; null when none does. A channel that

@@ -106,9 +106,9 @@ void Home::forget_if_done(HomeChannel& channel, bool make_room) {
   if (!channel.interests.empty()) return;
   const ChannelRecord* const record = channel.record.get();
   if (record != nullptr && (!record->empty() || record->pending > 0 || record->keys > 0)) return;
-  if (channel.settings.history.messages > 0 && !is_internal(channel.name()) && !make_room) {
+  if (channel.settings->history.messages > 0 && !is_internal(channel.name()) && !make_room) {
     const std::int64_t idle_ms = (std::int64_t{now_s()} - channel.idle_since_s()) * 1000;
-    if (idle_ms <= channel.settings.history.age.count()) return;
+    if (idle_ms <= channel.settings->history.age.count()) return;
   }
   if (record != nullptr) {
     // What comes after has no record of it: it knows that much (design rule 7).
@@ -143,11 +143,11 @@ void Home::subscribe(ShardId from, SubscribeRequest& request) {
   if (!request.since) return answer_subscribe(from, request, *channel, std::nullopt);
   // What has grown too old is gone, whether or not anybody has looked since.
   if (channel->record) {
-    channel->record->expire(now_ms_, {channel->settings.history.messages, channel->settings.history.age.count()});
+    channel->record->expire(now_ms_, {channel->settings->history.messages, channel->settings->history.age.count()});
   }
   const command::Position& since = *request.since;
   const bool known =
-      channel->settings.history.messages > 0 && since.epoch == engine_->epoch() && since.offset <= channel->top;
+      channel->settings->history.messages > 0 && since.epoch == engine_->epoch() && since.offset <= channel->top;
   if (known && since.offset < floor_of(*channel) && engine_->recovers()) {
     const std::uint64_t after = since.offset;
     return recover(from, std::move(request), *channel, after, list_bytes_max);
@@ -164,7 +164,7 @@ void Home::answer_subscribe(ShardId from, SubscribeRequest& request, HomeChannel
   start.after = channel.top;
   if (recovered.value_or(false)) start.after = request.since->offset;
   if (ChannelRecord* const record = channel.record.get()) {
-    record->expire(now_ms_, {channel.settings.history.messages, channel.settings.history.age.count()});
+    record->expire(now_ms_, {channel.settings->history.messages, channel.settings->history.age.count()});
     record->touch();
     const bool from_last = !recovered.value_or(false) && request.last && !record->empty();
     if (from_last) start.after = record->before_last(*request.last, now_ms_);
@@ -174,9 +174,9 @@ void Home::answer_subscribe(ShardId from, SubscribeRequest& request, HomeChannel
   }
   start.at_top = start.after == channel.top;
   if (recovered.value_or(false) && more != nullptr) start.replayed.reset();  // as far as it is known
-  start.position = position_of(channel.settings, start.after);
+  start.position = position_of(*channel.settings, start.after);
   if (recovered) (*recovered ? metrics_.recovered : metrics_.not_recovered).add();
-  if (channel.settings.presence && !is_internal(channel.name())) {
+  if (channel.settings->presence && !is_internal(channel.name())) {
     request.member.serial = request.serial;
     join(channel, request.member);
     if (request.watch) {
@@ -196,8 +196,9 @@ void Home::answer_subscribe(ShardId from, SubscribeRequest& request, HomeChannel
 void Home::unsubscribe(ShardId from, const UnsubscribeRequest& request) {
   HomeChannel* const channel = find(request.channel, request.channel_hash);
   CRIER_ASSERT(channel != nullptr);
-  const bool presence = channel->settings.presence && !is_internal(channel->name());
-  if (presence && request.watch) channel->remove_watcher();
+  const bool presence = channel->settings->presence && !is_internal(channel->name());
+  // The settings may have changed since: who watched then need not be counted now.
+  if (presence && request.watch && channel->watchers() > 0) channel->remove_watcher();
   remove_interest(channel->interests, from);
   if (presence) leave(*channel, request.session, request.serial);
   if (channel->interests.empty()) {

@@ -68,6 +68,10 @@ class Home final : private engine::Answers {
   // About once a second: what has grown old is forgotten, what has waited too long is answered.
   void tick(std::int64_t now_ms);
 
+  // The configuration has changed under its reference, and these limits with it: every channel gets its settings anew.
+  // Subscriptions that were made while a namespace had no presence are no members of it later.
+  void reconfigure(const HomeLimits& limits);
+
   // For the state file, after everything else has ended: every channel with something to remember, and the
   // floor of all others.
   void save(const std::function<void(const state::SavedChannel&)>& visit) const;

@@ -41,12 +41,13 @@ struct ChannelRecord : History {
 
 struct HomeChannel final : Named<HomeChannel> {
   HomeChannel(std::size_t hash, const config::Namespace& its_settings, std::uint64_t its_top)
-      : Named(hash), settings(its_settings), top(its_top) {}
+      : Named(hash), settings(&its_settings), top(its_top) {}
 
   // How many subscriptions want joins and leaves.
   [[nodiscard]] std::uint32_t watchers() const noexcept { return interests.empty() ? 0 : watchers_or_idle_; }
   void add_watcher() noexcept { ++watchers_or_idle_; }
   void remove_watcher() noexcept { --watchers_or_idle_; }
+  void forget_watchers() noexcept { watchers_or_idle_ = interests.empty() ? watchers_or_idle_ : 0; }
   // Wall time from which on there were no interests. To be told of the first one, and of the last one's end.
   [[nodiscard]] std::uint32_t idle_since_s() const noexcept { return interests.empty() ? watchers_or_idle_ : 0; }
   void end_idle() noexcept { watchers_or_idle_ = 0; }
@@ -59,7 +60,7 @@ struct HomeChannel final : Named<HomeChannel> {
   std::uint32_t watchers_or_idle_ = 0;  // an idle channel has no watchers
 
  public:
-  const config::Namespace& settings;
+  const config::Namespace* settings;  // never null; see Home::reconfigure
   Interests interests;
   // Every message of the channel up to here has been fanned out, every later one lies above. Its newest
   // message's offset, or what the home had fanned out of others when it met the channel.

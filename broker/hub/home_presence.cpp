@@ -27,7 +27,7 @@ void Home::join(HomeChannel& channel, const Member& member) {
   CRIER_ASSERT(added);
   if (was_member) return;
   metrics_.members.add(1);
-  if (channel.members.size() > channel.settings.presence_watch_max) channel.counting = true;
+  if (channel.members.size() > channel.settings->presence_watch_max) channel.counting = true;
   announce(channel, PresenceEvent::Kind::join, member);
 }
 
@@ -41,7 +41,7 @@ void Home::leave(HomeChannel& channel, const SessionId& session, std::uint32_t s
     return;
   }
   metrics_.members.add(-1);
-  if (channel.counting && channel.members.size() <= singles_again(channel.settings.presence_watch_max)) {
+  if (channel.counting && channel.members.size() <= singles_again(channel.settings->presence_watch_max)) {
     channel.counting = false;
     return announce(channel, PresenceEvent::Kind::list, gone);
   }

@@ -76,6 +76,7 @@ bool Home::settle_by_key(ShardId from, PublishRequest& request) {
   const std::size_t bytes = request.draft->bytes();
   IdempotencyKeys::Waiter waiter{from, request.session, std::move(request.tag), bytes};
   const auto lookup = keys_.begin(key, now_ms_, std::move(waiter));
+  // NOLINTNEXTLINE(bugprone-use-after-move): taken only when it waits with the earlier one
   if (lookup.found != IdempotencyKeys::Found::pending) request.tag = std::move(waiter.tag);
   metrics_.idempotency_keys.set(static_cast<std::int64_t>(keys_.size()));
   switch (lookup.found) {
@@ -88,7 +89,7 @@ bool Home::settle_by_key(ShardId from, PublishRequest& request) {
     case IdempotencyKeys::Found::done:
       metrics_.duplicates.add();
       send_outcome(from, request.session, std::move(request.tag), key.channel, bytes,
-                   position_of(channel.settings, lookup.offset));
+                   position_of(*channel.settings, lookup.offset));
       return true;
     case IdempotencyKeys::Found::full:
       refuse(from, request,
@@ -103,7 +104,7 @@ bool Home::settle_by_key(ShardId from, PublishRequest& request) {
 // The engine has it: from here on it exists.
 void Home::accept(ShardId from, PublishRequest& request, HomeChannel* channel, std::uint64_t offset,
                   std::int64_t time_ms, bool answered) {
-  const bool keeps = channel != nullptr && !request.draft->probe() && channel->settings.history.messages > 0;
+  const bool keeps = channel != nullptr && !request.draft->probe() && channel->settings->history.messages > 0;
   if (keeps && !channel->record) {
     channel->record = std::make_unique<ChannelRecord>(*channel, budget_, floor_of(*channel));
   }
@@ -116,7 +117,7 @@ void Home::accept(ShardId from, PublishRequest& request, HomeChannel* channel, s
   seal.time_ms = time_ms;
   std::vector<IdempotencyKeys::Waiter> waiters;
   if (request.key) {
-    waiters = keys_.stored(key_of(request), offset, now_ms_ + channel->settings.idempotency_window.count());
+    waiters = keys_.stored(key_of(request), offset, now_ms_ + channel->settings->idempotency_window.count());
   }
   const MessagePtr message = std::move(request.draft).seal(seal);
   if (!message->probe()) metrics_.published.add();
@@ -129,14 +130,14 @@ void Home::accept(ShardId from, PublishRequest& request, HomeChannel* channel, s
   if (!answered) acknowledge(from, request, message);
   for (IdempotencyKeys::Waiter& waiter : waiters) {
     send_outcome(waiter.from, waiter.session, std::move(waiter.tag), message->channel(), waiter.bytes,
-                 position_of(channel->settings, offset));
+                 position_of(*channel->settings, offset));
   }
   if (keeps) remember(*channel, message);
 }
 
 // Makes room by the bytes, but forgets no channel's record on the way: sweeping does.
 void Home::remember(HomeChannel& channel, const MessagePtr& message) {
-  channel.record->append(message, {channel.settings.history.messages, channel.settings.history.age.count()});
+  channel.record->append(message, {channel.settings->history.messages, channel.settings->history.age.count()});
   while (budget_.over()) {
     budget_.oldest()->drop_oldest();
     metrics_.history_evicted.add();

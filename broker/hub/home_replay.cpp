@@ -15,7 +15,7 @@ namespace {
 MessagePtr message_of(const engine::StoredMessage& stored, const HomeChannel& channel, std::string_view epoch) {
   MessageOptions options;
   options.encoding = stored.encoding;
-  options.compressible = channel.settings.compression;
+  options.compressible = channel.settings->compression;
   options.conflate_key = stored.conflate_key;
   return MessageDraft(channel.name(), channel.hash(), stored.data_json, options)
       .seal({epoch, stored.offset, /*number=*/0, stored.time_ms});
@@ -79,7 +79,7 @@ void Home::finish_fetch(ShardId from, const FetchRequest& request, HomeChannel& 
     through = stored.offset;
   }
   if (channel.record) {
-    channel.record->expire(now_ms_, {channel.settings.history.messages, channel.settings.history.age.count()});
+    channel.record->expire(now_ms_, {channel.settings->history.messages, channel.settings->history.age.count()});
   }
   // An engine that keeps more says that nothing is missing before `through`. If the home's part begins later all the
   // same, its answer was older than what the home has fanned out and forgotten since, and it is asked again; unless
@@ -132,7 +132,7 @@ Result<HistoryPage> Home::page_of(const HistoryRequest& request) {
   page.top = command::Position{std::string(engine_->epoch()), top};
   ChannelRecord* const record = channel != nullptr ? channel->record.get() : nullptr;
   if (record != nullptr) {
-    record->expire(now_ms_, {channel->settings.history.messages, channel->settings.history.age.count()});
+    record->expire(now_ms_, {channel->settings->history.messages, channel->settings->history.age.count()});
     record->touch();
   }
   const std::uint64_t floor = channel != nullptr ? floor_of(*channel) : forgotten_floor(request.channel_hash);
@@ -236,7 +236,7 @@ void Home::on_new_epoch(std::string epoch) {
   std::fill(forgotten_.begin(), forgotten_.end(), fanned_out_);
   channels_.for_each([&](HomeChannel& channel) {
     if (channel.record) channel.record->clear_to(channel.top);
-    if (channel.settings.history.messages == 0) return;
+    if (channel.settings->history.messages == 0) return;
     for (const Interest& interest : channel.interests) {
       send(interest.shard, EpochChange{channel.hash(), std::string(channel.name()), {epoch, channel.top}});
     }

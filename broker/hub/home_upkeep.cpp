@@ -44,11 +44,29 @@ void Home::sweep(bool make_room) {
   std::vector<HomeChannel*> idle;
   sweep_at_ = channels_.visit_some(sweep_at_, slots, [&](HomeChannel& channel) {
     if (channel.record) {
-      channel.record->expire(now_ms_, {channel.settings.history.messages, channel.settings.history.age.count()});
+      channel.record->expire(now_ms_, {channel.settings->history.messages, channel.settings->history.age.count()});
     }
     if (channel.interests.empty() && (!channel.record || channel.record->empty())) idle.push_back(&channel);
   });
   for (HomeChannel* const channel : idle) forget_if_done(*channel, make_room);
+}
+
+void Home::reconfigure(const HomeLimits& limits) {
+  limits_ = limits;
+  budget_.set_bytes_max(limits.history_bytes_max);
+  keys_.set_keys_max(limits.idempotency_keys_max);
+  channels_.for_each([&](HomeChannel& channel) {
+    channel.settings = &settings_of(channel.name());
+    if (channel.record) {
+      channel.record->expire(now_ms_, {channel.settings->history.messages, channel.settings->history.age.count()});
+    }
+    if (channel.settings->presence || channel.members.empty()) return;
+    metrics_.members.add(-static_cast<std::int64_t>(channel.members.size()));
+    channel.members.clear();
+    channel.forget_watchers();
+    channel.counting = false;
+  });
+  while (budget_.over()) budget_.oldest()->drop_oldest();
 }
 
 // --- the state file
@@ -61,7 +79,7 @@ void Home::save(const std::function<void(const state::SavedChannel&)>& visit) co
   });
   channels_.for_each([&](const HomeChannel& channel) {
     if (channel.name().starts_with(internal_channel_prefix)) return;
-    if (!channel.record && channel.settings.history.messages == 0) return;
+    if (!channel.record && channel.settings->history.messages == 0) return;
     state::SavedChannel saved;
     saved.name = channel.name();
     saved.floor = floor_of(channel);
@@ -119,8 +137,8 @@ void Home::restore(const state::SavedChannel& saved, std::int64_t now_ms) {
   for (const state::SavedKey& key : saved.keys) {
     if (keys_.restore({saved.name, hash, key.scope, key.key}, key.offset, key.expires_ms)) ++record.keys;
   }
-  record.expire(now_ms_, {channel->settings.history.messages, channel->settings.history.age.count()});
-  if (channel->settings.history.messages == 0) record.clear_to(saved.top);
+  record.expire(now_ms_, {channel->settings->history.messages, channel->settings->history.age.count()});
+  if (channel->settings->history.messages == 0) record.clear_to(saved.top);
   forget_if_done(*channel);
 }
 

@@ -55,6 +55,8 @@ class IdempotencyKeys {
 
   explicit IdempotencyKeys(std::size_t keys_max) : keys_max_(keys_max) {}
 
+  // Those over a lower limit stay until they expire.
+  void set_keys_max(std::size_t keys_max) noexcept { keys_max_ = keys_max; }
   // Expired keys count against keys_max until `expire` has taken them out: ask it for a few before each of these.
   // The waiter is moved from only when `pending`.
   [[nodiscard]] Lookup begin(const IdempotencyKey& key, std::int64_t now_ms, Waiter&& waiter);

@@ -137,6 +137,12 @@ void MemberList::resize_few(std::uint32_t capacity) {
   few_capacity_ = capacity;
 }
 
+void MemberList::clear() noexcept {
+  release();
+  storage_.few = nullptr;
+  few_count_ = few_capacity_ = 0;
+}
+
 void MemberList::become_many() {
   auto tree = std::make_unique<Many>();
   for (std::uint32_t place = 0; place < few_count_; ++place) {

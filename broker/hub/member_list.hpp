@@ -43,6 +43,7 @@ class MemberList {
 
   // False: the session is a member already, as it was.
   bool add(Member member);
+  void clear() noexcept;
   // False: it is none. `removed`, if given, gets what was known of it.
   bool remove(const SessionId& session, Member* removed = nullptr);
 

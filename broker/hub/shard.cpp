@@ -18,9 +18,9 @@ constexpr std::size_t spare_mails_max = 16 * 1024;
 
 }  // namespace
 
-Shard::Shard(ShardSettings settings, const config::Config& config, engine::Engine& engine, Surroundings& surroundings,
-             runtime::ThreadMetrics& metrics)
-    : settings_(std::move(settings)),
+Shard::Shard(const ShardSettings& settings, const config::Config& config, engine::Engine& engine,
+             Surroundings& surroundings, runtime::ThreadMetrics& metrics)
+    : settings_(settings),
       surroundings_(surroundings),
       metrics_(metrics),
       encoder_(settings_.compression),
@@ -32,6 +32,15 @@ Shard::Shard(ShardSettings settings, const config::Config& config, engine::Engin
       lane_owed_(settings_.shard_count) {
   CRIER_ASSERT(settings_.self < settings_.shard_count);
   home_.attach(engine);
+}
+
+void Shard::reconfigure(const ShardSettings& settings) {
+  thread_.check();
+  CRIER_ASSERT(settings.self == settings_.self && settings.shard_count == settings_.shard_count);
+  settings_ = settings;
+  encoder_.reconfigure(settings.compression);
+  subscribers_.set_limits(settings.backlog);
+  home_.reconfigure(settings.home);
 }
 
 SessionRef Shard::attach(Subscriber& subscriber) {

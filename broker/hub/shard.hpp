@@ -60,13 +60,17 @@ class Surroundings {
 class Shard final : private DeliveryLanes {
  public:
   // The configuration and the engine outlive the shard.
-  Shard(ShardSettings settings, const config::Config& config, engine::Engine& engine, Surroundings& surroundings,
+  Shard(const ShardSettings& settings, const config::Config& config, engine::Engine& engine, Surroundings& surroundings,
         runtime::ThreadMetrics& metrics);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
   // The thread that calls this owns the shard from now on.
   void bind_to_this_thread() noexcept { thread_.bind(); }
+
+  // The configuration has changed under its reference: `settings` are what follows from it for this shard. Its place
+  // among the shards stays.
+  void reconfigure(const ShardSettings& settings);
 
   // A session is known to the shard between the two; its subscriptions end before `detach`.
   [[nodiscard]] SessionRef attach(Subscriber& subscriber);

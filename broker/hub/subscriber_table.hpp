@@ -38,6 +38,8 @@ class SubscriberTable {
                   runtime::ThreadMetrics& metrics)
       : pool_(pool), encoder_(encoder), config_(config), limits_(limits), metrics_(metrics) {}
 
+  void set_limits(const BacklogLimits& limits) noexcept { limits_ = limits; }
+
   // A pending subscription: it holds its place, and gets nothing until `make_live`.
   [[nodiscard]] Subscription& add(Subscriber& subscriber, std::string_view name, std::size_t hash, bool pattern);
   // `through`, `number`: the home's answer says that everything up to there has passed, here or before this

@@ -61,6 +61,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   [[nodiscard]] runtime::Tick last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool reading_paused() const noexcept { return pauses_ > 0; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
+  [[nodiscard]] bool started() const noexcept { return transport_ != nullptr; }
   // Holds bytes that `give_up` would free.
   [[nodiscard]] bool can_give_up() const;
   // The memory of what waits is wanted back: the outbox is treated as over its limit, or the connection goes.

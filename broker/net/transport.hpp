@@ -33,6 +33,8 @@ class Transport {
   [[nodiscard]] virtual bool drops_on_overflow() const { return true; }
   // The broker stops: say goodbye.
   virtual void on_shutdown() = 0;
+  // The configuration has changed: what may no longer be ends.
+  virtual void on_reload() {}
   // Reading goes on after a pause.
   virtual void on_resumed() {}
   // Everything that was waiting after an overflow has been sent.

@@ -36,6 +36,10 @@ hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId sel
   return settings;
 }
 
+std::vector<std::string> origins_of(const config::Config& config) {
+  return config.server.origins ? *config.server.origins : auth::default_origins(config.protects());
+}
+
 }  // namespace
 
 std::int64_t steady_ns() {
@@ -48,14 +52,15 @@ hub::Now now() {
   return {steady_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count()};
 }
 
-Worker::Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
-               hub::ShardId count, const std::string& epoch, std::uint64_t start)
+Worker::Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator,
+               const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self, hub::ShardId count,
+               const std::string& epoch, std::uint64_t start)
     : config_(config),
       peers_(peers),
-      origins_(config.server.origins ? *config.server.origins : auth::default_origins(config.server.protected_mode)),
+      origins_(origins_of(config)),
       engine_(epoch, start),
-      shard_(shard_settings(config, self, count), config, engine_, *this, metrics_),
-      environment_{config_, shard_, metrics_, parser_, cbor_},
+      shard_(shard_settings(config, self, count), config_, engine_, *this, metrics_),
+      environment_{config_, shard_, metrics_, parser_, cbor_, std::move(authenticator)},
       scratch_(scratch_bytes) {}
 
 Worker::~Worker() {
@@ -69,6 +74,7 @@ Worker::~Worker() {
 void Worker::run_in_thread() {
   thread_ = std::thread([this] {
     shard_.bind_to_this_thread();
+    read_clocks();
     probe_ = std::make_unique<SelfProbe>(shard_);
     next_tick_ = std::chrono::steady_clock::now() + tick_length;
     schedule_tick();
@@ -146,6 +152,20 @@ void Worker::shut_down() {
 
 void Worker::count_turned_away() {
   asio::post(context_, [this] { metrics_.refused.add("capacity"); });
+}
+
+void Worker::apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator) {
+  asio::post(context_, [this, config = std::move(config), authenticator = std::move(authenticator)]() mutable {
+    config_ = std::move(config);
+    origins_ = origins_of(config_);
+    environment_.authenticator = std::move(authenticator);
+    const hub::ShardSettings& settings = shard_.settings();
+    shard_.reconfigure(shard_settings(config_, settings.self, settings.shard_count));
+    for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
+      if (!connection->closed() && connection->started()) connection->transport().on_reload();
+    }
+    want_turn();
+  });
 }
 
 void Worker::flush_later(Connection& connection) {
@@ -235,12 +255,19 @@ void Worker::tick() {
   metrics_.loop_lag_us.set(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
   const auto passed = static_cast<runtime::Tick>(1 + late / tick_length);
   next_tick_ += passed * tick_length;
+  read_clocks();
   wheel_.advance(wheel_.now() + passed);
   if (wheel_.now() % probe_every < passed) {
     probe_->send();
     shard_.tick(now());
   }
   schedule_tick();
+}
+
+void Worker::read_clocks() {
+  const hub::Now clocks = now();
+  environment_.wall_s = clocks.wall_ms / 1000;
+  environment_.steady_ms = clocks.steady_ns / 1'000'000;
 }
 
 hub::SessionId Worker::new_session_id() {

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/auth/authenticator.hpp"
 #include "broker/config/config.hpp"
 #include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
@@ -37,8 +38,9 @@ class Worker final : private hub::Surroundings {
  public:
   // `peers` holds all workers by shard id; complete before any of them runs.
   // `start`: the epoch's offsets go on from there.
-  Worker(const config::Config& config, const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self,
-         hub::ShardId count, const std::string& epoch, std::uint64_t start);
+  Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator,
+         const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self, hub::ShardId count,
+         const std::string& epoch, std::uint64_t start);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -51,6 +53,8 @@ class Worker final : private hub::Surroundings {
   void shut_down();                          // close every connection with 1012; `idle` tells when they are gone
   void stop();                               // the loop ends, whatever is open
   void count_turned_away();                  // a connection was refused for capacity
+  // A reload: both are in force from the loop's next turn on, and what sessions may no longer do ends then.
+  void apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator);
   [[nodiscard]] std::size_t connection_count() const noexcept {
     return connection_count_.load(std::memory_order_relaxed);
   }
@@ -87,13 +91,14 @@ class Worker final : private hub::Surroundings {
   void turn();
   void tick();
   void schedule_tick();
+  void read_clocks();
   void bury();
   void enforce_total();
   void cut_connections();
 
-  const config::Config& config_;
+  config::Config config_;  // its own copy, which others refer to: a reload assigns to it
   const std::vector<std::unique_ptr<Worker>>& peers_;
-  std::vector<std::string> origins_;
+  std::vector<std::string> origins_;  // the rules in force
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   runtime::ThreadMetrics metrics_;
