@@ -12,8 +12,8 @@ namespace crier::config {
 struct Address {
   std::string host;  // an IPv4 address, an IPv6 address without its brackets, or "localhost"
   std::uint16_t port = 0;
-  bool loopback = false;  // a Unix socket is: who can reach it is on this machine
-  std::string unix_path;  // absolute; "": none, host and port say where
+  bool loopback = false;       // a Unix socket is: who can reach it is on this machine
+  std::string unix_path = {};  // absolute; "": none, host and port say where
 
   friend bool operator==(const Address&, const Address&) = default;
 };

@@ -1,8 +1,8 @@
-// The rules between settings. Each blames the place of a setting that somebody wrote.
-#include <algorithm>
-#include <initializer_list>
+// The rules between limits and sizes.
+#include "broker/config/check.hpp"
 
-#include "broker/config/address.hpp"
+#include <algorithm>
+
 #include "broker/config/draft.hpp"
 #include "broker/config/units.hpp"
 
@@ -11,110 +11,23 @@ namespace {
 
 constexpr std::size_t envelope_bytes = 1024;  // `op`, a channel's 255 bytes, position, time, frame head
 
-std::string item(std::string_view list, std::size_t index) {
-  return std::string(list) + "[" + std::to_string(index) + "]";
-}
-
 std::string size_of(std::size_t bytes) {
   return size_text(static_cast<std::int64_t>(bytes));
-}
-
-// Says that `id` has the value `found` where it should have `expected`. When the default of `id` is in force, the
-// place is that of `other`, which was written and does not go with it.
-void blame(Draft& draft, std::string_view id, std::string found, std::string_view other, std::string_view expected,
-           std::string_view consequence) {
-  Source source;
-  if (const Source* own = draft.source_of(id)) {
-    source = *own;
-  } else {
-    if (const Source* others = draft.source_of(other)) {
-      source = *others;
-      found += " (the default)";
-    }
-    source.key = id;
-  }
-  draft.add_problem(source, "found " + found + ", expected " + std::string(expected) + ". " + std::string(consequence));
-}
-
-std::string id_in(std::string_view name, std::string_view key) {
-  return "namespace." + std::string(name) + "." + std::string(key);
 }
 
 std::string message_size_id(std::string_view name) {
   return id_in(name, "message_bytes_max");
 }
 
-// Is the value in force the one somebody meant? Not when its own line, or the line it is inherited from, is faulty.
-bool meant(const Draft& draft, std::string_view name, std::string_view key) {
-  const std::string id = id_in(name, key);
-  if (draft.faulty(id)) return false;
-  return draft.source_of(id) != nullptr || !draft.faulty(id_in("default", key));
-}
-
 bool message_size_meant(const Draft& draft, std::string_view name) {
   return meant(draft, name, "message_bytes_max");
-}
-
-bool any_faulty(const Draft& draft, std::initializer_list<std::string_view> ids) {
-  return std::ranges::any_of(ids, [&](std::string_view id) { return draft.faulty(id); });
-}
-
-void check_listen(Draft& draft) {
-  const Server& server = draft.config.server;
-  for (std::size_t i = 0; i < server.listen.size(); ++i) {
-    const std::string id = item("server.listen", i);
-    const auto address = parse_address(server.listen[i]);
-    if (!address) continue;
-    const std::string found = "\"" + server.listen[i] + "\"";
-    if (server.protected_mode && !draft.faulty("server.protected_mode") && !address->loopback) {
-      blame(draft, id, found, "server.protected_mode",
-            "a loopback address (127.0.0.1, [::1] or localhost) in protected mode",
-            "Whoever reaches another address could subscribe and publish; server.protected_mode = false allows that.");
-    }
-    const auto begin = server.listen.begin();
-    const auto self = begin + static_cast<std::ptrdiff_t>(i);
-    if (address->port != 0 && std::find(begin, self, *self) != self) {
-      blame(draft, id, found, "", "each address once", "A second listener could not bind to it.");
-    }
-  }
-}
-
-void check_admin(Draft& draft) {
-  const Server& server = draft.config.server;
-  const auto admin = parse_address(server.admin);
-  if (!admin || draft.faulty("server.admin")) return;
-  const std::string found = "\"" + server.admin + "\"";
-  if (!admin->loopback) {
-    blame(draft, "server.admin", found, "", "a loopback address (127.0.0.1, [::1] or localhost)",
-          "This version's administrative listener asks for no key: whoever reaches it could read everything.");
-  }
-  for (std::size_t i = 0; i < server.listen.size(); ++i) {
-    if (admin->port == 0 || parse_address(server.listen[i]) != admin) continue;
-    blame(draft, "server.admin", found, item("server.listen", i), "an address that server.listen does not have",
-          "One address cannot serve both.");
-    break;
-  }
-}
-
-void check_paths(Draft& draft) {
-  const Server& server = draft.config.server;
-  const auto begin = server.paths.begin();
-  for (auto path = begin; path != server.paths.end(); ++path) {
-    const std::string id = item("server.paths", static_cast<std::size_t>(path - begin));
-    if (std::find(begin, path, *path) != path) {
-      blame(draft, id, "\"" + *path + "\"", "", "each path once", "The second would never be looked at.");
-    }
-    if (server.echo && *path == "/echo") {
-      blame(draft, id, "\"/echo\"", "", "another path", "--echo serves that one.");
-    }
-  }
 }
 
 void check_heartbeat(Draft& draft) {
   const Limits& limits = draft.config.limits;
   if (any_faulty(draft, {"limits.heartbeat", "limits.idle_timeout"})) return;
   if (limits.heartbeat < limits.idle_timeout) return;
-  blame(draft, "limits.heartbeat", duration_text(limits.heartbeat), "limits.idle_timeout",
+  blame(draft, "limits.heartbeat", duration_text(limits.heartbeat), {"limits.idle_timeout"},
         "less than limits.idle_timeout (" + duration_text(limits.idle_timeout) + ")",
         "Idle subscribers would be closed before their first ping.");
 }
@@ -130,7 +43,7 @@ void check_message_sizes(Draft& draft) {
     const bool inherited = name != "default" && draft.source_of(id) == nullptr &&
                            settings.message_bytes_max == config.settings_of("default").message_bytes_max;
     if (inherited) continue;
-    blame(draft, id, size_of(settings.message_bytes_max), "limits.incoming_bytes_max",
+    blame(draft, id, size_of(settings.message_bytes_max), {"limits.incoming_bytes_max"},
           "at most limits.incoming_bytes_max (" + size_of(config.limits.incoming_bytes_max) + ")",
           "Messages between the two would end the connection that publishes them.");
   }
@@ -161,7 +74,7 @@ void check_queues(Draft& draft) {
                                size_of(settings.message_bytes_max) + ") and " + size_of(envelope_bytes) + " around it";
   const auto require = [&](std::string_view queue, std::size_t bytes, std::string_view consequence) {
     if (draft.faulty(queue) || bytes >= bytes_min) return;
-    blame(draft, queue, size_of(bytes), id, expected, consequence);
+    blame(draft, queue, size_of(bytes), {id}, expected, consequence);
   };
   require("limits.outbox_bytes_max", draft.config.limits.outbox_bytes_max,
           "A single largest message would disconnect every subscriber.");
@@ -175,7 +88,7 @@ void check_outbox_total(Draft& draft) {
   const Limits& limits = draft.config.limits;
   if (any_faulty(draft, {"limits.outbox_bytes_max", "limits.outbox_total_bytes_max"})) return;
   if (limits.outbox_total_bytes_max >= limits.outbox_bytes_max) return;
-  blame(draft, "limits.outbox_total_bytes_max", size_of(limits.outbox_total_bytes_max), "limits.outbox_bytes_max",
+  blame(draft, "limits.outbox_total_bytes_max", size_of(limits.outbox_total_bytes_max), {"limits.outbox_bytes_max"},
         "at least limits.outbox_bytes_max (" + size_of(limits.outbox_bytes_max) + ")",
         "One slow subscriber could use up what all share.");
 }
@@ -194,7 +107,7 @@ void check_histories(Draft& draft) {
     // Inherited: said once, for `default`.
     if (name != "default" && default_is_wrong && draft.source_of(age) == nullptr) continue;
     const std::string messages = id_in(name, "history.messages");
-    blame(draft, age, duration_text(settings.history.age), messages,
+    blame(draft, age, duration_text(settings.history.age), {messages},
           "a life for the messages that " + messages + " (" + std::to_string(settings.history.messages) + ") keeps",
           "Each would be forgotten at once: messages = 0 keeps none.");
   }
@@ -202,10 +115,46 @@ void check_histories(Draft& draft) {
 
 }  // namespace
 
+std::string item(std::string_view list, std::size_t index) {
+  return std::string(list) + "[" + std::to_string(index) + "]";
+}
+
+std::string id_in(std::string_view name, std::string_view key) {
+  return "namespace." + std::string(name) + "." + std::string(key);
+}
+
+bool meant(const Draft& draft, std::string_view name, std::string_view key) {
+  const std::string id = id_in(name, key);
+  if (draft.faulty(id)) return false;
+  return draft.source_of(id) != nullptr || !draft.faulty(id_in("default", key));
+}
+
+bool any_faulty(const Draft& draft, Ids ids) {
+  return std::ranges::any_of(ids, [&](std::string_view id) { return draft.faulty(id); });
+}
+
+void blame(Draft& draft, std::string_view id, std::string found, Ids others, std::string_view expected,
+           std::string_view consequence) {
+  Source source;
+  if (const Source* own = draft.source_of(id)) {
+    source = *own;
+  } else {
+    for (const std::string_view other : others) {
+      const Source* written = draft.source_of(other);
+      if (written == nullptr) continue;
+      source = *written;
+      found += " (the default)";
+      break;
+    }
+    source.key = id;
+  }
+  draft.add_problem(source, "found " + found + ", expected " + std::string(expected) + ". " + std::string(consequence));
+}
+
 void check_draft(Draft& draft) {
-  check_listen(draft);
-  check_admin(draft);
-  check_paths(draft);
+  check_server(draft);
+  check_tls(draft);
+  check_auth(draft);
   check_heartbeat(draft);
   check_message_sizes(draft);
   check_queues(draft);

@@ -1,9 +1,11 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 
 #include "broker/config/config_loader.hpp"
 #include "broker/config/draft.hpp"
+#include "broker/config/environment.hpp"
 #include "broker/config/file.hpp"
 #include "broker/config/keys.hpp"
 #include "broker/config/names.hpp"
@@ -133,14 +136,6 @@ Value as_value(const std::string& word) {
   return {{}, word};
 }
 
-// "8" is the integer 8; anything else stays a string, for the message.
-Value as_number(const std::string& word) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc{} || end != word.data() + word.size()) return as_value(word);
-  return {{}, number};
-}
-
 // The one word of an option that may stand once; a second is a problem.
 const std::string* only_word(Draft& draft, const char* flag, const std::vector<std::string>& words) {
   if (words.empty()) return nullptr;
@@ -150,35 +145,42 @@ const std::string* only_word(Draft& draft, const char* flag, const std::vector<s
 }
 
 void apply_flags(Draft& draft, const Words& words) {
-  const auto apply = [&](const char* flag, const char* id, const std::vector<std::string>& given, auto convert) {
+  const auto apply = [&](const char* flag, const char* id, const std::vector<std::string>& given) {
     if (const std::string* word = only_word(draft, flag, given)) {
-      read_setting(draft, id, Source{flag, "", {}}, convert(*word));
+      CRIER_ASSERT(read_setting(draft, id, Source{flag, "", {}}, as_value(*word)));
     }
   };
   if (!words.listen.empty()) {
     Array addresses;
     for (const std::string& word : words.listen) addresses.push_back(as_value(word));
-    draft.forget("server.listen");
-    read_setting(draft, "server.listen", Source{"--listen", "", {}}, Value{{}, std::move(addresses)});
+    const Value value{{}, std::move(addresses)};
+    CRIER_ASSERT(read_setting(draft, "server.listen", Source{"--listen", "", {}}, value));
   }
-  apply("--admin", "server.admin", words.admin, as_value);
-  apply("--threads", "server.threads", words.threads, as_number);
-  apply("--state-dir", "server.state_dir", words.state_dir, as_value);
-  apply("--log-level", "log.level", words.log_level, as_value);
-  apply("--log-format", "log.format", words.log_format, as_value);
+  apply("--admin", "server.admin", words.admin);
+  apply("--threads", "server.threads", words.threads);
+  apply("--state-dir", "server.state_dir", words.state_dir);
+  apply("--log-level", "log.level", words.log_level);
+  apply("--log-format", "log.format", words.log_format);
   draft.config.server.echo = words.echo;
 }
 
-CommandLine serve_with(const Words& words) {
+CommandLine serve_with(const Words& words, std::span<const Variable> variables) {
   Draft draft;
   Problems problems;
   bool understood = true;  // else nobody knows what the file wanted, and rules between settings would guess
+  std::optional<Document> document;
   if (const std::string* path = only_word(draft, "--config", words.config)) {
     const auto text = read_file(*path);
-    understood = text && read_file_text(draft, *text, *path);
+    if (text) document = parse_file(draft, *text, *path);
     if (!text) problems.push_back(text.error());
+    understood = document.has_value();
+  }
+  for (const Pass pass : passes) {
+    if (document) read_document(draft, document->name, document->table, pass);
+    read_environment(draft, variables, pass);
   }
   apply_flags(draft, words);
+  settle(draft);
   if (understood) check_draft(draft);
   std::ranges::move(draft.problems(), std::back_inserter(problems));
   if (!problems.empty()) return fail(problems);
@@ -201,6 +203,12 @@ Problem describe_fault(const CLI::ParseError& fault) {
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
+  std::vector<std::string> environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  return parse_command_line(argc, argv, environment);
+}
+
+CommandLine parse_command_line(int argc, const char* const* argv, std::span<const std::string> environment) {
   Words words;
   CLI::App root("Crier, a multi-threaded WebSocket message broker", "crier");
   root.set_help_flag();
@@ -231,7 +239,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     std::ranges::move(unknown_words(serve->remaining(), serve_words, "crier serve --help"),
                       std::back_inserter(problems));
   if (!problems.empty()) return fail(problems);
-  if (*serve) return serve_with(words);
+  if (*serve) return serve_with(words, configuration_variables(environment));
 
   CommandLine out = finish(root.help());
   out.exit_code = exit_usage;

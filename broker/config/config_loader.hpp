@@ -1,6 +1,7 @@
 // TOML file + command line -> Config, or all its problems at once.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ struct CommandLine {
 //  [--echo] [--log-level L] [--log-format text|json]`. Reads the file. Bad flags and a bad file end with
 // exit_code 2 and every problem in `output`, a line each.
 [[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv);
+// The same with another environment than the process's, "NAME=value" each.
+[[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv,
+                                             std::span<const std::string> environment);
 
 // Faults between several settings (and protected mode's rule: loopback only). Empty: none.
 [[nodiscard]] Problems check(const Config& config);

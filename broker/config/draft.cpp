@@ -27,6 +27,11 @@ const Source* Draft::source_of(std::string_view id) const {
   return found == sources_.end() ? nullptr : &found->second;
 }
 
+bool Draft::any_faulty_below(std::string_view prefix) const {
+  const auto first = faulty_.lower_bound(prefix);
+  return first != faulty_.end() && first->starts_with(prefix);
+}
+
 void Draft::add_problem(const Source& source, std::string_view text) {
   std::string message = source.key.empty() ? "" : source.key + ": ";
   message += text;

@@ -39,6 +39,8 @@ class Draft {
   // settings leave such an id alone.
   void mark_faulty(std::string_view id) { faulty_.emplace(id); }
   [[nodiscard]] bool faulty(std::string_view id) const { return faulty_.contains(id); }
+  // Is any setting faulty whose id begins so?
+  [[nodiscard]] bool any_faulty_below(std::string_view prefix) const;
 
   void add_problem(const Source& source, std::string_view text);
   // A file's in the order of its lines, then those of flags.
@@ -55,7 +57,10 @@ class Draft {
   std::vector<Fault> faults_;
 };
 
-// check.cpp: the rules between settings.
+// Once everything is read: the defaults that depend on other settings.
+void settle(Draft& draft);
+
+// The rules between settings.
 void check_draft(Draft& draft);
 
 }  // namespace crier::config

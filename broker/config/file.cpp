@@ -5,9 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <system_error>
-
-#include "broker/config/keys.hpp"
-#include "broker/config/toml_document.hpp"
+#include <utility>
 
 namespace crier::config {
 namespace {
@@ -34,14 +32,11 @@ Result<std::string, Problem> read_file(const std::string& path) {
   return text;
 }
 
-bool read_file_text(Draft& draft, std::string_view text, const std::string& file_name) {
-  const auto document = parse_document(text);
-  if (!document) {
-    draft.add_problem(Source{file_name, "", document.error().place}, "not TOML: " + document.error().message + ".");
-    return false;
-  }
-  read_document(draft, file_name, *document);
-  return true;
+std::optional<Document> parse_file(Draft& draft, std::string_view text, const std::string& file_name) {
+  auto table = parse_document(text);
+  if (table) return Document{file_name, std::move(*table)};
+  draft.add_problem(Source{file_name, "", table.error().place}, "not TOML: " + table.error().message + ".");
+  return std::nullopt;
 }
 
 }  // namespace crier::config

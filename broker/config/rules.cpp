@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include "broker/config/address.hpp"
+#include "broker/config/names.hpp"
+#include "protocol/command/channel_name.hpp"
 
 namespace crier::config {
 namespace {
 
-constexpr std::size_t directory_bytes_max = 4000;  // PATH_MAX is 4096, and a file's name follows
+constexpr std::size_t path_bytes_max = 4000;  // PATH_MAX is 4096, and a file's name may follow
+constexpr std::size_t service_name_bytes_max = 64;
+constexpr std::size_t claim_bytes_max = 1024;
+constexpr std::size_t digest_digits = 64;
 
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
@@ -26,6 +31,17 @@ bool is_dns_name(std::string_view name) {
   return std::ranges::all_of(name, [](char c) {
     return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_' || c == '.';
   });
+}
+
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
+}
+
+// Of a file or a directory, as `expected` says.
+std::optional<Objection> judge_system_path(std::string_view text, std::string expected) {
+  if (has_control_character(text)) return Objection{std::move(expected), "A control character in a path is a slip."};
+  if (text.size() > path_bytes_max) return Objection{std::move(expected), "No system has paths of that length."};
+  return std::nullopt;
 }
 
 bool is_bracketed_v6(std::string_view host) {
@@ -55,10 +71,28 @@ bool is_origin(std::string_view text) {
 }  // namespace
 
 std::optional<Objection> judge_address(std::string_view text) {
-  if (parse_address(text)) return std::nullopt;
+  const auto address = parse_address(text);
+  if (address && address->unix_path.empty()) return std::nullopt;
   Objection objection{"HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" or \"localhost:8008\"", ""};
-  if (text.starts_with("unix:")) objection.consequence = "Unix sockets are not supported by this version.";
+  if (text.starts_with("unix:")) objection.consequence = "Only server.listen takes Unix sockets.";
   return objection;
+}
+
+std::optional<Objection> judge_listen_address(std::string_view text) {
+  if (parse_address(text)) return std::nullopt;
+  if (!text.starts_with("unix:")) {
+    return Objection{"HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" or \"localhost:8008\", or unix:/PATH", ""};
+  }
+  return Objection{"unix: and the absolute path of a socket in at most 107 bytes, as \"unix:/run/crier/crier.sock\"",
+                   ""};
+}
+
+std::optional<Objection> judge_network(std::string_view text) {
+  const std::string expected = "an address or a network, as \"10.0.0.0/8\", \"192.0.2.7\" or \"2001:db8::/32\"";
+  const auto network = parse_network(text);
+  if (!network) return Objection{expected, ""};
+  if (masked(*network) == *network) return std::nullopt;
+  return Objection{expected, "Did you mean \"" + network_text(masked(*network)) + "\"?"};
 }
 
 std::optional<Objection> judge_host_name(std::string_view text) {
@@ -77,10 +111,59 @@ std::optional<Objection> judge_path(std::string_view text) {
 }
 
 std::optional<Objection> judge_directory(std::string_view text) {
-  const bool disturbs = std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
-  if (!disturbs && text.size() <= directory_bytes_max) return std::nullopt;
-  return Objection{"a directory's path, as \"/var/lib/crier\", or \"\" for none",
-                   disturbs ? "A control character in a path is a slip." : "No system has paths of that length."};
+  return judge_system_path(text, "a directory's path, as \"/var/lib/crier\", or \"\" for none");
+}
+
+std::optional<Objection> judge_file(std::string_view text) {
+  if (text.starts_with("-----BEGIN")) {
+    return Objection{"a file's path, as \"/etc/crier/key.pem\", or \"\" for none",
+                     "The PEM text belongs into the file."};
+  }
+  return judge_system_path(text, "a file's path, as \"/etc/crier/key.pem\", or \"\" for none");
+}
+
+std::optional<Objection> judge_needed_file(std::string_view text) {
+  if (text.empty()) return Objection{"a file's path, as \"/etc/crier/key.pem\"", ""};
+  return judge_file(text);
+}
+
+std::optional<Objection> judge_certificate_name(std::string_view text) {
+  const std::string_view name = text.starts_with("*.") ? text.substr(2) : text;
+  const bool upper = std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (is_dns_name(name) && !upper) return std::nullopt;
+  return Objection{"a host name in lower case, as \"crier.example.com\" or \"*.example.com\"", ""};
+}
+
+std::optional<Objection> judge_service_name(std::string_view text) {
+  if (is_bare(text) && text.size() <= service_name_bytes_max) return std::nullopt;
+  return Objection{"1 to 64 letters, digits, \"_\" and \"-\", as \"orders\"", ""};
+}
+
+std::optional<Objection> judge_digest(std::string_view text) {
+  const bool hex =
+      std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
+  if (text.size() == digest_digits && hex) return std::nullopt;
+  return Objection{
+      "the SHA-256 of the key in 64 hex digits",
+      "`crier key new NAME` prints both. Only the service itself is to have the key: if it stands here, make a "
+      "new one."};
+}
+
+std::optional<Objection> judge_secret(std::string_view text) {
+  if (text != mask) return std::nullopt;
+  return Objection{"the secret itself", "Stars are what `crier config` prints in its place."};
+}
+
+std::optional<Objection> judge_claim(std::string_view text) {
+  if (!has_control_character(text) && text.size() <= claim_bytes_max) return std::nullopt;
+  return Objection{"the text that the token's claim has, or \"\" for any", ""};
+}
+
+std::optional<Objection> judge_grant(std::string_view text) {
+  const std::string fault =
+      command::looks_like_pattern(text) ? command::check_channel_pattern(text) : command::check_channel_name(text);
+  if (fault.empty()) return std::nullopt;
+  return Objection{"a channel or a pattern, as \"orders.new\", \"orders.>\" or \"chat:room.*\"", "It " + fault + "."};
 }
 
 std::optional<Objection> judge_origin(std::string_view text) {

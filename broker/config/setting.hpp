@@ -14,14 +14,17 @@
 
 namespace crier::config {
 
-// A value on its way into a field. Lives for the call that reads it.
+// A value on its way into a field. Lives for the call that reads it. From outside of files it comes as text, whatever
+// the field is: integers, flags and lists are then read from that.
 struct Setting {
   Draft& draft;
   std::string id;
   Source source;
   const Value& value;
 
-  // "found X, expected `expected`. `consequence`", and marks the setting faulty.
+  [[nodiscard]] bool textual() const { return source.at.line == 0 && std::holds_alternative<std::string>(value.data); }
+
+  // "found X, expected `expected`. `consequence`", and marks the setting faulty. X is not shown where it may be secret.
   void refuse(std::string_view expected, std::string_view consequence = {}) const;
   void accept() const { draft.set_from(id, source); }
 };
@@ -50,10 +53,15 @@ using TextRule = std::optional<Objection> (*)(std::string_view);
 [[nodiscard]] std::optional<std::int64_t> bytes_of(const Setting& setting, const Range& range);
 [[nodiscard]] std::optional<std::int64_t> milliseconds_of(const Setting& setting, const Range& range);
 [[nodiscard]] std::optional<std::size_t> word_of(const Setting& setting, std::span<const Word> words);
+// The indices of a list of words, each at most once.
+[[nodiscard]] std::optional<std::vector<std::size_t>> words_of(const Setting& setting, std::span<const Word> words);
 
 void read_flag(const Setting& setting, bool& field);
 void read_duration(const Setting& setting, std::chrono::milliseconds& field, const Range& range);
 bool read_text(const Setting& setting, std::string& field, TextRule rule);  // was it taken?
+
+// What stands in the place of a secret that is printed. As a value it is refused.
+inline constexpr std::string_view mask = "********";
 // Keeps the items that are right, so that the rules between settings can judge those too.
 void read_texts(const Setting& setting, std::vector<std::string>& field, TextRule rule, std::size_t items_min = 0);
 

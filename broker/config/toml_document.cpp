@@ -103,6 +103,25 @@ std::uint32_t line_nested_too_deeply(std::string_view text) {
   return 0;
 }
 
+// Might the parser's message about this line quote a part of a secret? Judged by its words and by its table's header,
+// because nothing is known about a text that is no TOML; the line before counts, as a fault may lie at its end.
+bool may_show_secret(std::string_view text, std::uint32_t line) {
+  const auto speaks_of_secrets = [](std::string_view words) {
+    return words.find("auth") != std::string_view::npos || words.find("secret") != std::string_view::npos;
+  };
+  bool in_table = false;
+  bool before = false;
+  for (std::uint32_t number = 1; number <= line; ++number) {
+    const std::size_t end = text.find('\n');
+    const std::string_view words = text.substr(0, end);
+    if (words.starts_with('[')) in_table = speaks_of_secrets(words);
+    if (number + 1 >= line && speaks_of_secrets(words)) before = true;
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return in_table || before;
+}
+
 }  // namespace
 
 std::string describe(const Value& value) {
@@ -118,6 +137,15 @@ std::string describe(const Value& value) {
                     value.data);
 }
 
+std::string describe_kind(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value.data);
+  if (text != nullptr) return "a string of " + std::to_string(text->size()) + " bytes, not shown";
+  if (std::holds_alternative<std::int64_t>(value.data) || std::holds_alternative<double>(value.data)) {
+    return "a number, not shown";
+  }
+  return describe(value);
+}
+
 Result<Table, SyntaxError> parse_document(std::string_view text) {
   if (text.size() > document_bytes_max) return SyntaxError{{1, 1}, "more than 1MiB is no configuration"};
   if (const auto line = line_nested_too_deeply(text); line != 0) {
@@ -126,10 +154,14 @@ Result<Table, SyntaxError> parse_document(std::string_view text) {
   const toml::parse_result parsed = toml::parse(text);
   if (parsed) return convert(parsed.table(), 0);
 
+  const Place place = place_of(parsed.error().source());
+  if (may_show_secret(text, place.line)) {
+    return SyntaxError{place, "a secret stands in this line, which is therefore not shown; is its value in quotes?"};
+  }
   // The parser quotes what it met, which may be any byte.
   std::string message(parsed.error().description());
   std::ranges::replace_if(message, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
-  return SyntaxError{place_of(parsed.error().source()), std::move(message)};
+  return SyntaxError{place, std::move(message)};
 }
 
 }  // namespace crier::config

@@ -38,6 +38,8 @@ struct Member {
 
 // The value for a message: "\"many\"", "300", "a table".
 [[nodiscard]] std::string describe(const Value& value);
+// Without what it says: "a string of 12 bytes, not shown".
+[[nodiscard]] std::string describe_kind(const Value& value);
 
 struct SyntaxError {
   Place place;

@@ -52,8 +52,9 @@ class File {
 };
 
 constexpr const char* loopback_wanted =
-    "expected a loopback address (127.0.0.1, [::1] or localhost) in protected mode. Whoever reaches another address "
-    "could subscribe and publish; server.protected_mode = false allows that.\n";
+    "expected a loopback address (127.0.0.1, [::1] or localhost) or a Unix socket while protected mode is in force. "
+    "Whoever reaches another address could subscribe and publish. Tokens ([auth.jwt]) or service keys "
+    "([[auth.service_key]]) lift that, or server.protected_mode = false.\n";
 
 TEST(CommandLine, Serves_with_the_defaults_when_nothing_is_given) {
   EXPECT_EQ(config_of({"serve"}), Config{});
@@ -101,7 +102,7 @@ TEST(CommandLine, Puts_the_state_elsewhere_or_nowhere_than_the_file_says) {
 TEST(CommandLine, Judges_protected_mode_by_what_is_in_force) {
   EXPECT_EQ(refusal({"serve", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:8008"}),
             std::string("--listen: found \"0.0.0.0:8008\", ") + loopback_wanted);
-  const File open("server.protected_mode = false\nserver.listen = ['0.0.0.0:1']");
+  const File open("server.protected_mode = false\nserver.hosts = ['example.com']\nserver.listen = ['0.0.0.0:1']");
   EXPECT_EQ(refusal({"serve", "--config", open.path(), "--listen", "0.0.0.0:8008"}), "");
   const File closed("server.listen = ['0.0.0.0:1']");
   EXPECT_EQ(refusal({"serve", "--config", closed.path()}),
@@ -119,11 +120,12 @@ TEST(CommandLine, Tells_faults_of_the_file_and_of_flags_together) {
                 file.path() +
                 ":4:1: server.threads: found -1, expected an integer from 0 to 256. 0 takes one per core.\n"
                 "--listen: found \"nowhere\", expected HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" or "
-                "\"localhost:8008\".\n"
+                "\"localhost:8008\", or unix:/PATH.\n"
                 "--threads: found \"many\", expected an integer from 0 to 256.\n"
                 "--log-level: found \"loud\", expected \"debug\", \"info\", \"warn\" or \"error\".\n"
-                "--admin: found \"10.0.0.1:9\", expected a loopback address (127.0.0.1, [::1] or localhost). This "
-                "version's administrative listener asks for no key: whoever reaches it could read everything.\n");
+                "--admin: found \"10.0.0.1:9\", expected a loopback address (127.0.0.1, [::1] or localhost), or "
+                "an [[auth.service_key]] with manage = true. On another address the administrative listener asks for "
+                "such a key, and there is none.\n");
 }
 
 TEST(CommandLine, Leaves_rules_between_settings_alone_when_the_file_is_no_toml) {

@@ -52,32 +52,24 @@ TEST(ConfigFault, Of_a_key_like_no_other_lists_the_tables_keys) {
   EXPECT_EQ(fault("[log]\n\"a\\nb\" = 1"),
             "crier.toml:2:1: log.\"a\\x0ab\": unknown key `\"a\\x0ab\"`, [log] has: level, format.");
   EXPECT_EQ(fault("zzz = 1"),
-            "crier.toml:1:1: zzz: unknown key `zzz`, every key stands in a table: server, limits, "
-            "compression, namespace, engine, log.");
+            "crier.toml:1:1: zzz: unknown key `zzz`, every key stands in a table: server, tls, auth, "
+            "limits, compression, namespace, engine, log.");
 }
 
 TEST(ConfigFault, Of_an_unknown_table_names_the_nearest_or_all) {
   EXPECT_EQ(fault("[sever]"), "crier.toml:1:2: sever: unknown table [sever], did you mean [server]?");
   EXPECT_EQ(fault("[zzz]"),
-            "crier.toml:1:2: zzz: unknown table [zzz], the tables are: server, limits, compression, namespace, "
-            "engine, log.");
+            "crier.toml:1:2: zzz: unknown table [zzz], the tables are: server, tls, auth, limits, compression, "
+            "namespace, engine, log.");
 }
 
 TEST(ConfigFault, Of_a_key_of_a_later_version_says_that_it_would_do_nothing) {
-  EXPECT_EQ(fault("[server]\nhosts = []"),
-            "crier.toml:2:1: server.hosts: not supported by this version. Leave it out: it would have no effect.");
   for (const std::string key :
-       {"server.trusted_proxies", "server.proxy_protocol", "server.drain_timeout", "limits.connections_per_ip_max",
-        "limits.connects_per_second_max", "limits.commands_per_second_max", "namespace.chat.rate", "engine.nats"}) {
+       {"server.drain_timeout", "limits.connections_per_ip_max", "limits.connects_per_second_max",
+        "limits.commands_per_second_max", "namespace.chat.rate", "engine.nats"}) {
     EXPECT_TRUE(
         fault(key + " = 1").ends_with(key + ": not supported by this version. Leave it out: it would have no effect."));
   }
-  EXPECT_EQ(faults("[tls]\ncertificate = ''\n[auth.jwt]\nsecret = ''\n[engine.nats]\nstream = 'CRIER'\n"),
-            (std::vector<std::string>{
-                "crier.toml:1:2: tls: not supported by this version. Leave it out: it would have no effect.",
-                "crier.toml:3:2: auth: not supported by this version. Leave it out: it would have no effect.",
-                "crier.toml:5:9: engine.nats: not supported by this version. Leave it out: it would have no effect.",
-            }));
 }
 
 TEST(ConfigFault, Of_a_word_names_the_words_there_are) {
@@ -85,21 +77,19 @@ TEST(ConfigFault, Of_a_word_names_the_words_there_are) {
             "crier.toml:2:1: namespace.default.overflow: found \"drop-oldest\", expected \"disconnect\", "
             "\"drop_oldest\" or \"conflate\". Did you mean \"drop_oldest\"?");
   for (const std::string key : {"history_access", "presence_access"}) {
-    EXPECT_EQ(fault("[namespace.default]\n" + key + " = 'granted'"),
+    EXPECT_EQ(fault("[namespace.default]\n" + key + " = 'anyone'"),
               "crier.toml:2:1: namespace.default." + key +
-                  ": found \"granted\", expected \"subscribers\" or \"nobody\". \"granted\" is not supported by "
-                  "this version.");
-    EXPECT_NE(fault("[namespace.default]\n" + key + " = 'anyone'").find("found \"anyone\""), std::string::npos);
+                  ": found \"anyone\", expected \"subscribers\", \"granted\" or \"nobody\".");
   }
-  EXPECT_EQ(fault("[namespace.default]\npattern_access = 'granted'"),
-            "crier.toml:2:1: namespace.default.pattern_access: found \"granted\", expected \"subscribers\", "
-            "\"nobody\" or \"anyone\". \"granted\" is not supported by this version.");
+  EXPECT_EQ(fault("[namespace.default]\npattern_access = 'all'"),
+            "crier.toml:2:1: namespace.default.pattern_access: found \"all\", expected \"subscribers\", \"granted\", "
+            "\"nobody\" or \"anyone\".");
   EXPECT_EQ(fault("[engine]\nkind = 'nats'"),
             "crier.toml:2:1: engine.kind: found \"nats\", expected \"memory\". \"nats\" is not supported by this "
             "version.");
-  EXPECT_EQ(fault("[namespace.default]\npublish = 'granted'"),
-            "crier.toml:2:1: namespace.default.publish: found \"granted\", expected \"anyone\" or \"nobody\". "
-            "\"granted\" is not supported by this version.");
+  EXPECT_EQ(fault("[namespace.default]\npublish = 'grant'"),
+            "crier.toml:2:1: namespace.default.publish: found \"grant\", expected \"anyone\", \"authenticated\", "
+            "\"granted\" or \"nobody\". Did you mean \"granted\"?");
   EXPECT_EQ(fault("[log]\nlevel = 'wran'"),
             "crier.toml:2:1: log.level: found \"wran\", expected \"debug\", \"info\", \"warn\" or \"error\". "
             "Did you mean \"warn\"?");
@@ -221,15 +211,14 @@ TEST(ConfigFault, Of_a_state_directory_says_what_a_path_is) {
 }
 
 TEST(ConfigFault, Of_a_list_stands_at_the_item) {
-  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:1',\n  'example.com:2', 3,\n  'unix:/run/crier']"),
+  const std::string forms = ", expected HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" or \"localhost:8008\"";
+  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:1',\n  'example.com:2', 3,\n  'unix:run/crier']\nadmin = 'unix:/a'"),
             (std::vector<std::string>{
-                "crier.toml:3:3: server.listen[1]: found \"example.com:2\", expected HOST:PORT, as \"127.0.0.1:8008\", "
-                "\"[::1]:8008\" or \"localhost:8008\".",
-                "crier.toml:3:20: server.listen[2]: found 3, expected HOST:PORT, as \"127.0.0.1:8008\", \"[::1]:8008\" "
-                "or \"localhost:8008\".",
-                "crier.toml:4:3: server.listen[3]: found \"unix:/run/crier\", expected HOST:PORT, as "
-                "\"127.0.0.1:8008\", \"[::1]:8008\" or \"localhost:8008\". Unix sockets are not supported by this "
-                "version.",
+                "crier.toml:3:3: server.listen[1]: found \"example.com:2\"" + forms + ", or unix:/PATH.",
+                "crier.toml:3:20: server.listen[2]: found 3" + forms + ", or unix:/PATH.",
+                "crier.toml:4:3: server.listen[3]: found \"unix:run/crier\", expected unix: and the absolute path of a "
+                "socket in at most 107 bytes, as \"unix:/run/crier/crier.sock\".",
+                "crier.toml:5:1: server.admin: found \"unix:/a\"" + forms + ". Only server.listen takes Unix sockets.",
             }));
   EXPECT_EQ(fault("[server]\nlisten = '127.0.0.1:1'"),
             "crier.toml:2:1: server.listen: found \"127.0.0.1:1\", expected a list of strings, as [\"…\", \"…\"].");
@@ -306,41 +295,42 @@ TEST(ConfigFault, Describes_what_was_found_of_every_type) {
 }
 
 TEST(ConfigFault, Of_every_kind_in_one_file_are_all_told_in_the_order_of_the_lines) {
-  EXPECT_EQ(faults(R"([namespace.z]
-publish = "granted"
+  EXPECT_EQ(
+      faults(R"([namespace.z]
+publish = "grated"
 [log]
 level = 3
 [server]
 threads = 300
 lisen = []
-hosts = []
+drain_timeout = "1s"
 [limits]
 heartbeat = "80s"
 [namespace.default]
 message_bytes_max = "2MiB"
 [serve]
 )"),
-            (std::vector<std::string>{
-                "crier.toml:2:1: namespace.z.publish: found \"granted\", expected \"anyone\" or \"nobody\". "
-                "\"granted\" is not supported by this version.",
-                "crier.toml:4:1: log.level: found 3, expected \"debug\", \"info\", \"warn\" or \"error\".",
-                "crier.toml:6:1: server.threads: found 300, expected an integer from 0 to 256. More threads than cores "
-                "only take turns.",
-                "crier.toml:7:1: server.lisen: unknown key `lisen`, did you mean `listen`?",
-                "crier.toml:8:1: server.hosts: not supported by this version. Leave it out: it would have no effect.",
-                "crier.toml:10:1: limits.heartbeat: found 80s, expected less than limits.idle_timeout (75s). Idle "
-                "subscribers would be closed before their first ping.",
-                "crier.toml:12:1: namespace.default.message_bytes_max: found 2MiB, expected at most "
-                "limits.incoming_bytes_max (1MiB). Messages between the two would end the connection that publishes "
-                "them.",
-                "crier.toml:12:1: limits.outbox_bytes_max: found 1MiB (the default), expected at least 2049KiB: "
-                "namespace.default.message_bytes_max (2MiB) and 1KiB around it. A single largest message would "
-                "disconnect every subscriber.",
-                "crier.toml:12:1: limits.inflight_bytes_max: found 1MiB (the default), expected at least 2049KiB: "
-                "namespace.default.message_bytes_max (2MiB) and 1KiB around it. A publisher of one largest message "
-                "would wait for ever.",
-                "crier.toml:13:2: serve: unknown table [serve], did you mean [server]?",
-            }));
+      (std::vector<std::string>{
+          "crier.toml:2:1: namespace.z.publish: found \"grated\", expected \"anyone\", \"authenticated\", "
+          "\"granted\" or \"nobody\". Did you mean \"granted\"?",
+          "crier.toml:4:1: log.level: found 3, expected \"debug\", \"info\", \"warn\" or \"error\".",
+          "crier.toml:6:1: server.threads: found 300, expected an integer from 0 to 256. More threads than cores "
+          "only take turns.",
+          "crier.toml:7:1: server.lisen: unknown key `lisen`, did you mean `listen`?",
+          "crier.toml:8:1: server.drain_timeout: not supported by this version. Leave it out: it would have no effect.",
+          "crier.toml:10:1: limits.heartbeat: found 80s, expected less than limits.idle_timeout (75s). Idle "
+          "subscribers would be closed before their first ping.",
+          "crier.toml:12:1: namespace.default.message_bytes_max: found 2MiB, expected at most "
+          "limits.incoming_bytes_max (1MiB). Messages between the two would end the connection that publishes "
+          "them.",
+          "crier.toml:12:1: limits.outbox_bytes_max: found 1MiB (the default), expected at least 2049KiB: "
+          "namespace.default.message_bytes_max (2MiB) and 1KiB around it. A single largest message would "
+          "disconnect every subscriber.",
+          "crier.toml:12:1: limits.inflight_bytes_max: found 1MiB (the default), expected at least 2049KiB: "
+          "namespace.default.message_bytes_max (2MiB) and 1KiB around it. A publisher of one largest message "
+          "would wait for ever.",
+          "crier.toml:13:2: serve: unknown table [serve], did you mean [server]?",
+      }));
 }
 
 TEST(ParseToml, Answers_for_every_beginning_and_every_end_of_a_file) {

@@ -11,17 +11,28 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-TEST(ProtectedMode, Refuses_other_addresses_than_loopback_and_names_the_setting_that_lifts_it) {
-  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:1', '0.0.0.0:2',\n '[::1]:3', '[::]:4']"),
+constexpr const char* loopback_wanted =
+    "expected a loopback address (127.0.0.1, [::1] or localhost) or a Unix socket while protected mode is in force. "
+    "Whoever reaches another address could subscribe and publish. Tokens ([auth.jwt]) or service keys "
+    "([[auth.service_key]]) lift that, or server.protected_mode = false.";
+
+TEST(ProtectedMode, Refuses_other_addresses_than_loopback_and_names_the_settings_that_lift_it) {
+  EXPECT_EQ(faults("[server]\nlisten = ['127.0.0.1:1', '0.0.0.0:2',\n '[::1]:3', '[::]:4', 'unix:/run/crier']"),
             (Lines{
-                "crier.toml:2:26: server.listen[1]: found \"0.0.0.0:2\", expected a loopback address (127.0.0.1, [::1] "
-                "or localhost) in protected mode. Whoever reaches another address could subscribe and publish; "
-                "server.protected_mode = false allows that.",
-                "crier.toml:3:13: server.listen[3]: found \"[::]:4\", expected a loopback address (127.0.0.1, [::1] or "
-                "localhost) in protected mode. Whoever reaches another address could subscribe and publish; "
-                "server.protected_mode = false allows that.",
+                std::string("crier.toml:2:26: server.listen[1]: found \"0.0.0.0:2\", ") + loopback_wanted,
+                std::string("crier.toml:3:13: server.listen[3]: found \"[::]:4\", ") + loopback_wanted,
             }));
-  EXPECT_EQ(parsed("[server]\nlisten = ['0.0.0.0:2']\nprotected_mode = false").server.listen, Lines{"0.0.0.0:2"});
+}
+
+TEST(ProtectedMode, Ends_by_its_own_setting_or_where_somebody_can_prove_who_it_is) {
+  const std::string head = "[server]\nlisten = ['0.0.0.0:2']\nhosts = ['example.com']\n";
+  for (const std::string& rest :
+       {std::string("protected_mode = false"), "[auth.jwt]\nsecret = '" + std::string(32, 's') + "'",
+        "[[auth.service_key]]\nname = 'a'\nsha256 = '" + std::string(64, '0') + "'"}) {
+    const Config config = parsed(head + rest);
+    EXPECT_EQ(config.server.listen, Lines{"0.0.0.0:2"});
+    EXPECT_FALSE(config.protects());
+  }
 }
 
 TEST(ProtectedMode, Is_not_guessed_when_its_own_value_is_faulty) {
@@ -34,13 +45,6 @@ TEST(ProtectedMode, Judges_the_good_items_beside_a_faulty_one) {
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_TRUE(lines[0].starts_with("crier.toml:1:18: server.listen[0]: found \"x\", expected HOST:PORT"));
   EXPECT_TRUE(lines[1].starts_with("crier.toml:1:23: server.listen[1]: found \"0.0.0.0:2\", expected a loopback"));
-}
-
-TEST(Rules, Keep_the_administrative_listener_on_loopback_whatever_the_mode) {
-  EXPECT_EQ(fault("[server]\nadmin = '0.0.0.0:9'\nprotected_mode = false"),
-            "crier.toml:2:1: server.admin: found \"0.0.0.0:9\", expected a loopback address (127.0.0.1, [::1] or "
-            "localhost). This version's administrative listener asks for no key: whoever reaches it could read "
-            "everything.");
 }
 
 TEST(Rules, Want_every_address_once) {
@@ -184,9 +188,7 @@ TEST(Check, Judges_a_configuration_that_came_from_no_file) {
   Lines lines;
   for (const Problem& problem : check(config)) lines.push_back(problem.text());
   EXPECT_EQ(lines, (Lines{
-                       "configuration: server.listen[1]: found \"0.0.0.0:8008\", expected a loopback address "
-                       "(127.0.0.1, [::1] or localhost) in protected mode. Whoever reaches another address could "
-                       "subscribe and publish; server.protected_mode = false allows that.",
+                       std::string("configuration: server.listen[1]: found \"0.0.0.0:8008\", ") + loopback_wanted,
                        "configuration: server.paths[1]: found \"/echo\", expected another path. --echo serves that "
                        "one.",
                    }));
