@@ -27,16 +27,22 @@ using Problems = std::vector<Problem>;
 struct CommandLine {
   enum class Action : std::uint8_t {
     serve,
-    finished
-  };  // finished: --help, --version, or a bad flag: exit with exit_code
+    check,    // the configuration is sound; `output` says so, and what it allows
+    tool,     // a subcommand with a command line of its own
+    finished  // --help, --version, `config`, or a fault: print `output` and exit with exit_code
+  };
   Action action = Action::serve;
   int exit_code = 0;
-  std::string output;  // to print when finished (stdout when exit_code is 0, else stderr)
-  Config config;       // the file's values with the flags on top, checked as a whole
+  std::string output;                  // for stdout when exit_code is 0, else for stderr
+  Config config;                       // serve and check: the file's values, the environment's and the flags on top
+  std::string file;                    // that was read; "": none
+  std::string tool;                    // its name
+  std::vector<std::string> arguments;  // behind it
 };
-// `crier serve [--config FILE] [--listen HOST:PORT]… [--admin HOST:PORT] [--threads N] [--state-dir DIR]
-//  [--echo] [--log-level L] [--log-format text|json]`. Reads the file. Bad flags and a bad file end with
-// exit_code 2 and every problem in `output`, a line each.
+// `crier serve [--config FILE] [--listen ADDRESS]… [--admin HOST:PORT] [--threads N] [--state-dir DIR] [--echo]
+// [--log-level L] [--log-format text|json]`, `crier config` with the same options, `crier check FILE`, and the tools.
+// Reads the file. Bad options and a bad configuration end with exit_code 2 and every problem in `output`, a line each.
+// May be called again while the broker runs, to read everything anew.
 [[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv);
 // The same with another environment than the process's, "NAME=value" each.
 [[nodiscard]] CommandLine parse_command_line(int argc, const char* const* argv,

@@ -189,7 +189,7 @@ TEST(CommandLine, Helps_with_every_option_its_default_and_examples) {
   const CommandLine serve = run({"serve", "--help"});
   EXPECT_EQ(serve.action, CommandLine::Action::finished);
   EXPECT_EQ(serve.exit_code, 0);
-  for (const char* text : {"Usage: crier serve [OPTIONS]\n", "--config FILE ", "--listen HOST:PORT ",
+  for (const char* text : {"Usage: crier serve [OPTIONS]\n", "--config FILE ", "--listen ADDRESS ",
                            "(default: 127.0.0.1:8008)", "--admin HOST:PORT ", "(default: 127.0.0.1:9008)",
                            "--threads N ", "--state-dir DIR ", "--echo ", "--log-level LEVEL ", "--log-format FORMAT ",
                            "--help ", "ws://127.0.0.1:8008/message", "Examples:\n  crier serve\n"}) {
