@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ class Authenticator {
                                                                      std::int64_t wall_s) const = 0;
   // A service as it is configured now; null when there is none of that name any more.
   [[nodiscard]] virtual PrincipalPtr service(std::string_view name) const = 0;
+  // What make() left out and an operator should know: keys of a JWKS that cannot be used. A sentence each, for the log.
+  [[nodiscard]] virtual std::span<const std::string> remarks() const { return {}; }
 };
 
 }  // namespace crier::auth

@@ -17,12 +17,16 @@ class Grants {
   [[nodiscard]] static Result<Grants, std::string> parse(std::span<const std::string> items);
 
   // Is the channel one of those named or matched? A pattern is covered when everything that it could ever match is
-  // matched by one of ours: containment, never text. Both valid.
+  // matched by a single one of ours: containment, never text. The argument is a valid name or pattern.
   [[nodiscard]] bool cover(std::string_view channel_or_pattern) const;
-  [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return names_.empty() && patterns_.empty(); }
 
  private:
-  std::vector<std::string> items_;
+  std::vector<std::string> names_;  // sorted: a publish may ask for each of its channels
+  std::vector<std::string> patterns_;
 };
+
+// Does the pattern match everything that the valid name or pattern stands for?
+[[nodiscard]] bool pattern_contains(std::string_view pattern, std::string_view channel_or_pattern) noexcept;
 
 }  // namespace crier::auth
