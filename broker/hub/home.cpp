@@ -68,6 +68,7 @@ void Home::handle(ShardId from, Request& request, std::int64_t now_ms) {
                  [&](PresenceRequest& presence_request) { presence(from, presence_request); },
                  [&](PatternRequest& pattern_request) { add_pattern(from, pattern_request); },
                  [&](const PatternRemoval& removal) { remove_pattern(from, removal); },
+                 [&](ListRequest& list_request) { list(from, list_request); },
              },
              *std::get<std::unique_ptr<ControlRequest>>(request));
 }

@@ -154,6 +154,10 @@ class Home final : private engine::Answers {
   void presence(ShardId from, PresenceRequest& request);
   void announce(HomeChannel& channel, PresenceEvent::Kind kind, const Member& member);
 
+  // --- home_listing.cpp
+  void list(ShardId from, ListRequest& request);
+  void add_to(ChannelListing& listing, HomeChannel& channel);
+
   // --- home_upkeep.cpp
   void sweep(bool make_room);
   [[nodiscard]] std::uint32_t now_s() const noexcept { return static_cast<std::uint32_t>(now_ms_ / 1000); }

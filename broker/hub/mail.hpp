@@ -1,6 +1,6 @@
 // What shards say to each other. Two lanes for each pair of shards:
 //
-//   requests    to a channel's home; may wait there for credit
+//   requests    to a channel's home, or to a shard about its sessions; may wait there for credit
 //   deliveries  from a home: messages, answers, credit; always taken at once, so that credit can never
 //               wait behind what waits for credit
 //
@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "broker/hub/channel_filter.hpp"
+#include "broker/hub/listing_place.hpp"
 #include "broker/hub/member_list.hpp"
 #include "broker/hub/message.hpp"
 #include "broker/hub/reply_tag.hpp"
@@ -96,9 +98,51 @@ struct PatternRequest {
 struct PatternRemoval {
   std::string pattern;
 };
+// A walk through the channels of all homes, one after the other. It travels: each home adds some of its own, and the
+// shard that wants it sends it on until the page is full.
+struct ChannelListing {
+  struct Entry {
+    std::string channel;
+    std::uint64_t subscriptions = 0;  // exact ones, of all shards
+  };
+  SessionRef session;
+  ReplyTag tag;
+  std::string pattern;                          // "": every channel; a name: that one
+  std::shared_ptr<const ChannelFilter> filter;  // null: every channel
+  std::uint64_t limit = 0;                      // entries; not 0
+  std::optional<ListingPlace> next;             // where it goes on; none: every channel was seen
+  std::uint32_t steps = 0;                      // that it took
+  std::size_t bytes = 0;                        // that the entries take in a reply, at most
+  std::vector<Entry> entries;
+
+  [[nodiscard]] bool names_one() const noexcept;  // the pattern is a channel's name
+  [[nodiscard]] bool full() const noexcept { return entries.size() >= limit || bytes > list_bytes_max - entry_bytes; }
+  static constexpr std::size_t entry_bytes = 512;  // the longest, and what stands around all of them
+};
+struct ListRequest {
+  std::unique_ptr<ChannelListing> listing;
+};
 using ControlRequest = std::variant<SubscribeRequest, UnsubscribeRequest, FetchRequest, HistoryRequest, PresenceRequest,
-                                    PatternRequest, PatternRemoval>;
-using Request = std::variant<PublishRequest, std::unique_ptr<ControlRequest>>;
+                                    PatternRequest, PatternRemoval, ListRequest>;
+
+// To every shard itself, about those of its sessions that are meant.
+struct DirectiveRequest {
+  enum class Kind : std::uint8_t { disconnect, kick };
+  std::uint32_t number = 0;  // of the shard that asks
+  Kind kind = Kind::disconnect;
+  std::optional<SessionId> session;  // this one; none: all of `user`, which is not ""
+  std::string user;
+  std::string channel;  // kick: the subscription to this name, or to just this pattern, ends
+};
+// What came of it on all shards.
+struct DirectiveOutcome {
+  SessionRef session;
+  ReplyTag tag;
+  DirectiveRequest::Kind kind = DirectiveRequest::Kind::disconnect;
+  std::uint64_t count = 0;  // of sessions that are to end, or of subscriptions that have ended
+};
+
+using Request = std::variant<PublishRequest, std::unique_ptr<ControlRequest>, std::unique_ptr<DirectiveRequest>>;
 
 // --- deliveries, from a home
 
@@ -197,8 +241,15 @@ struct EpochChange {
   std::string channel;
   command::Position position;
 };
+struct ListAnswer {
+  std::unique_ptr<ChannelListing> listing;
+};
+struct DirectiveAnswer {
+  std::uint32_t number = 0;
+  std::uint64_t count = 0;  // of that shard
+};
 using Answer = std::variant<SubscribeAnswer, FetchAnswer, HistoryAnswer, PresenceAnswer, PatternAnswer, PresenceEvent,
-                            EpochChange>;
+                            EpochChange, ListAnswer, DirectiveAnswer>;
 using Delivery = std::variant<MessagePtr, PublishAnswer, SessionCredit, LaneCredit, std::unique_ptr<Answer>>;
 
 // What one shard has for another after one turn.

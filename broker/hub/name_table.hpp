@@ -3,14 +3,26 @@
 // Record needs `std::string_view name() const` and `std::size_t hash() const`. The table owns them.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "protocol/base/check.hpp"
 
 namespace crier::hub {
+
+// The lowest bit becomes the highest, and so on.
+[[nodiscard]] constexpr std::uint64_t reversed_bits(std::uint64_t bits) noexcept {
+  bits = (bits & 0x5555555555555555) << 1 | (bits >> 1 & 0x5555555555555555);
+  bits = (bits & 0x3333333333333333) << 2 | (bits >> 2 & 0x3333333333333333);
+  bits = (bits & 0x0F0F0F0F0F0F0F0F) << 4 | (bits >> 4 & 0x0F0F0F0F0F0F0F0F);
+  return __builtin_bswap64(bits);
+}
 
 template <class Record>
 class NameTable {
@@ -54,6 +66,40 @@ class NameTable {
     return slot < slots_.size() ? slot : 0;
   }
   [[nodiscard]] std::size_t slot_count() const noexcept { return slots_.size(); }
+
+  // A long walk in short steps that changes between them do not disturb: it visits whatever is there all the time
+  // exactly once. A step looks behind `count` slots, from the given place on, and ends before the next place as soon
+  // as `full()`; the first place is 0. Answers where the walk goes on; none: it is over.
+  //
+  // A record's place is its hash with the bits reversed. A slot of a table of 2^n is home to all hashes with the same
+  // n low bits, which is one range of places, whatever n was when the walk began. `visit` as above.
+  template <class Full, class Visit>
+  [[nodiscard]] std::optional<std::uint64_t> visit_from(std::uint64_t place, std::size_t count, Full full,
+                                                        Visit visit) const {
+    if (slots_.empty()) return std::nullopt;
+    const int range_bits = 64 - std::countr_zero(slots_.size());
+    std::vector<Record*> found;
+    for (; count > 0; --count) {
+      const std::size_t home = reversed_bits(place) & mask();
+      found.clear();
+      for (std::size_t at = home; slots_[at]; at = (at + 1) & mask()) {
+        Record& record = *slots_[at];
+        if ((record.hash() & mask()) == home && reversed_bits(record.hash()) >= place) found.push_back(&record);
+      }
+      std::sort(found.begin(), found.end(),
+                [](const Record* a, const Record* b) { return reversed_bits(a->hash()) < reversed_bits(b->hash()); });
+      for (Record* const record : found) {
+        const std::uint64_t its_place = reversed_bits(record->hash());
+        if (its_place != place && full()) return its_place;
+        place = its_place;
+        visit(*record);
+      }
+      place = ((place >> range_bits) + 1) << range_bits;
+      if (place == 0) return std::nullopt;
+      if (full()) return place;
+    }
+    return place;
+  }
 
   template <class Visit>
   void for_each(Visit visit) const {

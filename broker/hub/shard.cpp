@@ -303,6 +303,8 @@ void Shard::take_answer(ShardId from, Answer& answer) {
                  [&](PatternAnswer& pattern) { take_pattern_answer(from, pattern); },
                  [&](const PresenceEvent& event) { subscribers_.deliver_presence(event); },
                  [&](const EpochChange& change) { subscribers_.change_epoch(change); },
+                 [&](ListAnswer& list) { take_list_answer(list); },
+                 [&](const DirectiveAnswer& directed) { take_directive_answer(directed); },
              },
              answer);
 }
@@ -382,7 +384,12 @@ bool Shard::take_requests(std::int64_t now_ms) {
       waiting_.pop_front();
       continue;
     }
-    home_.handle(front.from, front.requests[front.next++], now_ms);
+    Request& request = front.requests[front.next++];
+    if (const auto* const directive = std::get_if<std::unique_ptr<DirectiveRequest>>(&request)) {
+      take_directive(front.from, **directive);
+    } else {
+      home_.handle(front.from, request, now_ms);
+    }
     any = true;
   }
   return any;

@@ -104,6 +104,11 @@ class Shard final : private DeliveryLanes {
   // The next piece of its backlog; with the last one it is live.
   [[nodiscard]] Backlog::Read read_backlog(Subscription& subscription, std::size_t bytes_max);
 
+  // Answered by Subscriber::on_channels; it begins, or goes on, at `listing->next`.
+  void list_channels(std::unique_ptr<ChannelListing> listing);
+  // To all shards; answered by Subscriber::on_directed. Sessions may be meant that ask for it themselves.
+  void direct(SessionRef session, ReplyTag tag, DirectiveRequest directive);
+
   // Answered by Subscriber::on_history and on_presence.
   void history(HistoryRequest request);
   void presence(PresenceRequest request);
@@ -154,6 +159,11 @@ class Shard final : private DeliveryLanes {
     std::vector<ShardId> accepted;
     std::optional<Error> refused;
   };
+  // A directive that some shards have not answered.
+  struct PendingDirective {
+    DirectiveOutcome outcome;
+    std::size_t open = 0;
+  };
   struct WaitingRequests {
     ShardId from = 0;
     std::vector<Request> requests;
@@ -175,6 +185,9 @@ class Shard final : private DeliveryLanes {
   void take_published(PublishAnswer& answer);
   void take_subscribe_answer(SubscribeAnswer& answer);
   void take_pattern_answer(ShardId from, PatternAnswer& answer);
+  void take_list_answer(ListAnswer& answer);
+  void take_directive(ShardId from, const DirectiveRequest& directive);
+  void take_directive_answer(const DirectiveAnswer& answer);
   void take_message(const MessagePtr& message);
   void request(ShardId to, ControlRequest request);
   [[nodiscard]] bool take_requests(std::int64_t now_ms);
@@ -193,6 +206,8 @@ class Shard final : private DeliveryLanes {
   Home home_;
 
   std::map<std::uint32_t, PendingPattern> pending_patterns_;  // by serial
+  std::map<std::uint32_t, PendingDirective> pending_directives_;
+  std::uint32_t next_directive_ = 0;
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

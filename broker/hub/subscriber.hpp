@@ -57,6 +57,8 @@ class Subscriber {
 
   [[nodiscard]] const SessionId& id() const noexcept { return id_; }
   [[nodiscard]] WireForm form() const noexcept { return form_; }
+  // As which services name it; "": nobody's session.
+  [[nodiscard]] virtual std::string_view user() const noexcept { return {}; }
 
   // While the hub delivers; none of these may call back into it.
   // Takes a chunk that may still grow until the turn is over.
@@ -80,7 +82,16 @@ class Subscriber {
   virtual void on_presence(PresenceAnswer& answer) = 0;
   virtual void on_published(PublishAnswer& answer) = 0;
   virtual void on_epoch_change(Subscription& subscription, const command::Position& position) = 0;
+  // The answers to Shard::list_channels and direct: to whoever uses them.
+  virtual void on_channels(ChannelListing& /*listing*/) { CRIER_ASSERT(false); }
+  virtual void on_directed(DirectiveOutcome& /*outcome*/) { CRIER_ASSERT(false); }
   virtual void on_credit(std::size_t bytes) = 0;
+
+  // What a service has asked for. These may call back into the shard, but for attaching and detaching anybody.
+  // The connection is to end. False: it does anyway, or there is none.
+  [[nodiscard]] virtual bool on_disconnect() { return false; }
+  // The subscription to this name, or to just this pattern, is to end at once. False: there is none.
+  [[nodiscard]] virtual bool on_kick(std::string_view /*channel*/) { return false; }
 
  protected:
   ~Subscriber() = default;

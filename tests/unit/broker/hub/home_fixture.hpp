@@ -141,6 +141,14 @@ class Lines final : public DeliveryLanes {
       case PresenceEvent::Kind::list: return write(line, text(event.page));
     }
   }
+  void tell(ShardId to, const ListAnswer& answer) {
+    std::string& line = start(to, "channels");
+    for (const ChannelListing::Entry& entry : answer.listing->entries) {
+      write(line, entry.channel, "=", entry.subscriptions, " ");
+    }
+    write(line, answer.listing->next ? "and more" : "of all");
+  }
+  void tell(ShardId /*to*/, const DirectiveAnswer& /*answer*/) { CRIER_ASSERT(false); }  // a shard's
   void tell(ShardId to, const EpochChange& change) {
     write(start(to, "epoch"), change.channel, " ", change.position.text());
   }

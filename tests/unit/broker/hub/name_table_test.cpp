@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace crier::hub {
 namespace {
@@ -84,6 +86,62 @@ TEST(NameTable, Finds_nothing_while_it_is_empty) {
   const NameTable<Record> table;
   EXPECT_EQ(table.find("", 0), nullptr);
   EXPECT_EQ(table.size(), 0U);
+}
+
+// Steps through the table while names come and go; those of `kept` are there all the time.
+void walk_through_changes(std::uint64_t seed, const std::function<std::size_t(std::string_view)>& hash) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  NameTable<Record> table;
+  const auto add = [&](const std::string& name) { table.insert(std::make_unique<Record>(name, hash(name), 0)); };
+  std::set<std::string> kept;
+  for (int i = 0; i < 200; ++i) kept.insert("k" + std::to_string(i));
+  for (const std::string& name : kept) add(name);
+  std::vector<std::string> others;
+  int number = 0;
+  std::multiset<std::string> seen;
+  std::optional<std::uint64_t> place = 0;
+  for (int step = 0; place; ++step) {
+    ASSERT_LT(step, 100'000);
+    std::size_t in_step = 0;
+    const std::size_t full = 1 + random() % 20;
+    place = table.visit_from(
+        *place, 1 + random() % 40, [&] { return in_step >= full; },
+        [&](const Record& record) {
+          ++in_step;
+          seen.insert(std::string(record.name()));
+        });
+    // So that the table grows to many times its size, and shrinks again, once or twice.
+    for (int i = 0; i < 100; ++i) {
+      if (step % 40 < 20) {
+        add(others.emplace_back("o" + std::to_string(number++)));
+      } else if (!others.empty()) {
+        table.erase(*table.find(others.back(), hash(others.back())));
+        others.pop_back();
+      }
+    }
+  }
+  for (const std::string& name : kept) ASSERT_EQ(seen.count(name), 1U) << name;
+  for (const std::string& name : seen) ASSERT_EQ(seen.count(name), 1U) << name;
+}
+
+TEST(NameTable, Walks_from_place_to_place_and_sees_what_stays_exactly_once) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) walk_through_changes(seed, std::hash<std::string_view>{});
+}
+
+TEST(NameTable, Walks_past_hashes_that_are_all_alike) {
+  walk_through_changes(1, [](std::string_view name) { return std::hash<std::string_view>{}(name) << 60; });
+}
+
+TEST(NameTable, Ends_a_walk_through_nothing_at_once) {
+  const NameTable<Record> table;
+  EXPECT_EQ(table.visit_from(0, 1, [] { return false; }, [](const Record&) { FAIL(); }), std::nullopt);
+}
+
+TEST(NameTable, Reverses_bits) {
+  EXPECT_EQ(reversed_bits(1), std::uint64_t{1} << 63);
+  EXPECT_EQ(reversed_bits(0b1011), std::uint64_t{0b1101} << 60);
+  EXPECT_EQ(reversed_bits(reversed_bits(0x0123456789ABCDEF)), 0x0123456789ABCDEFU);
 }
 
 }  // namespace
