@@ -13,8 +13,8 @@ namespace crier::auth {
 enum class Action : std::uint8_t { subscribe, publish, history, presence };
 
 // Nothing when it may; otherwise the error, which names the rule that refused: `unauthorized` where a credential could
-// help that was not given, else `forbidden`. `channel` is a name or, to subscribe, a pattern. `settings` are those of
-// its namespace, whose name is only for the sentence.
+// help that was not given, else `forbidden`. `channel` is a name or, to subscribe, a pattern; `settings` are those of
+// its namespace.
 [[nodiscard]] std::optional<Error> refuse(Action action, std::string_view channel, const config::Namespace& settings,
                                           const Principal* who);
 

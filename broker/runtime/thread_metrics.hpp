@@ -34,7 +34,7 @@ inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
                                                                   "refused",
                                                                   "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
-inline constexpr std::array<std::string_view, 30> refusal_labels = {"bad_request_line",
+inline constexpr std::array<std::string_view, 31> refusal_labels = {"bad_request_line",
                                                                     "bad_header",
                                                                     "bad_host",
                                                                     "smuggling",
@@ -63,6 +63,7 @@ inline constexpr std::array<std::string_view, 30> refusal_labels = {"bad_request
                                                                     "draining",
                                                                     "timeout",
                                                                     "proxy_protocol",
+                                                                    "forbidden",
                                                                     "other"};
 // Why a token or key was refused; those of auth/authenticator.hpp.
 inline constexpr std::array<std::string_view, 12> credential_fault_labels = {

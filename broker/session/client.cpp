@@ -16,6 +16,7 @@ Client::Client(Environment& environment, Host& host, hub::SessionId id) : enviro
 }
 
 Client::~Client() {
+  if (who_ && who_->phase == Who::Phase::waiting) environment_.metrics.anonymous_waiting.add(-1);
   for (hub::Subscription* const subscription : subscriptions_) environment_.shard.unsubscribe(*subscription);
   environment_.shard.detach(ref_);
 }
@@ -39,7 +40,14 @@ void Client::run_batch(std::span<const command::Command> commands, std::string_v
 bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
   for (; at.command < commands.size(); ++at.command, at.channel = 0) {
     if (paused_) return false;
+    if (verdict() != nullptr) return true;  // nobody reads the answers any more
     const command::Command& command = commands[at.command];
+    if (who_) {
+      if (std::optional<Error> why = refuse_now(command.op())) {
+        fail({at.request, at.command, command.id}, command.op(), "", std::move(*why));
+        continue;
+      }
+    }
     const auto* const publish_command = std::get_if<command::Publish>(&command.body);
     if (publish_command == nullptr || !publish_command->broadcast) {
       run(command, at.request, at.command);
@@ -87,10 +95,7 @@ void Client::run(const command::Command& command, std::uint32_t request, std::ui
                    count_ok(op);
                    reply(slot, command::PongReply{slot.id});
                  },
-                 [&](const command::Auth&) {
-                   if (can_subscribe()) return unsupported(op, slot, "", "tokens are");
-                   fail(slot, op, "", {ErrorCode::bad_request, "op", "auth needs a connection that stays"});
-                 },
+                 [&](const command::Auth& auth_command) { auth(auth_command, slot); },
                  [&](const command::History& history_command) { history(history_command, std::move(slot)); },
                  [&](const command::Presence& presence_command) { presence(presence_command, std::move(slot)); },
                  [&](const command::Channels&) { unsupported(op, slot, "", "listing channels is"); },

@@ -12,14 +12,24 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/auth/permissions.hpp"
 #include "broker/hub/inline_vector.hpp"
 #include "broker/hub/subscriber.hpp"
 #include "broker/session/environment.hpp"
 #include "broker/session/host.hpp"
 #include "protocol/command/command.hpp"
 #include "protocol/command/reply.hpp"
+#include "protocol/websocket/close_code.hpp"
 
 namespace crier::session {
+
+using PrincipalPtr = auth::Authenticator::PrincipalPtr;
+
+// Why a connection may not go on.
+struct Verdict {
+  websocket::CloseCode code = websocket::CloseCode::unauthorized;
+  std::string_view reason;  // of static storage
+};
 
 // Where a reply belongs: over HTTP to one command of one request, over WebSocket just to its id.
 struct ReplySlot {
@@ -37,6 +47,18 @@ class Client : public hub::Subscriber {
   // had later, and to go on with what was let go of. False: it is more than this client may keep, and nothing
   // of it can be let go of.
   [[nodiscard]] bool on_waiting(std::size_t bytes);
+
+  // Null: it may go on. Otherwise it gets nothing but its end, at the first flush after it was decided.
+  [[nodiscard]] const Verdict* verdict() const noexcept { return who_ && who_->verdict ? &*who_->verdict : nullptr; }
+  // Environment::steady_ms from which on it wants on_time.
+  [[nodiscard]] std::optional<std::int64_t> deadline_ms() const noexcept {
+    return who_ && who_->deadline_ms != 0 ? std::optional(who_->deadline_ms) : std::nullopt;
+  }
+  void on_time();
+  // The configuration or the keys have changed: what may no longer be ends.
+  void on_reload();
+  // Of the token; "" for everybody else.
+  [[nodiscard]] std::string_view user() const noexcept;
 
   void on_lost(const hub::Subscription& subscription) final;
   [[nodiscard]] bool on_subscribed(hub::SubscribeAnswer& answer) final;
@@ -68,6 +90,16 @@ class Client : public hub::Subscriber {
   void run_batch(std::span<const command::Command> commands, std::string_view text, std::uint32_t request);
   // As from `?channel=` in the URL: answered by a `subscribed` without id. A name, or a pattern.
   void subscribe_at_connect(std::string_view channel, std::optional<command::Position> since = std::nullopt);
+  // Who it is, by a credential that was accepted before it said anything. Null: nobody, and where that is not
+  // enough it has auth.auth_timeout to tell.
+  void introduce(PrincipalPtr principal);
+  // The same for each request of a client that has no connection of its own.
+  void speak_for(PrincipalPtr principal);
+  [[nodiscard]] const auth::Principal* principal() const noexcept { return who_ ? who_->principal.get() : nullptr; }
+  // Of a token that will end; for welcome.
+  [[nodiscard]] std::optional<std::int64_t> expires_in_s() const;
+  [[nodiscard]] std::optional<std::string> user_if_any() const;
+  void subscribe_to_claimed();
   // Counts and replies.
   void fail(const ReplySlot& slot, command::Op op, std::string_view channel, Error error);
 
@@ -84,6 +116,15 @@ class Client : public hub::Subscriber {
     std::uint32_t open = 0;  // channels without a result
     ReplySlot slot;
     std::vector<command::PublishResult> results;
+  };
+  // Who a client is, and until when. Anonymous clients that may stay have none of it.
+  struct Who {
+    enum class Phase : std::uint8_t { waiting, valid, grace };  // for a token; by one; by one that has expired
+    PrincipalPtr principal;                                     // null while waiting
+    std::shared_ptr<const hub::Identity> identity;              // for presence; null without user
+    Phase phase = Phase::valid;
+    std::int64_t deadline_ms = 0;  // Environment::steady_ms at which the phase ends; 0: never
+    std::optional<Verdict> verdict;
   };
   // Where a batch stands: at a command and, in a broadcast, at a channel of it.
   struct Cursor {
@@ -125,6 +166,21 @@ class Client : public hub::Subscriber {
   [[nodiscard]] Busy& busy();
   void rest();  // frees what only busy sessions need
 
+  // client_auth.cpp
+  void auth(const command::Auth& command, const ReplySlot& slot);
+  void adopt(PrincipalPtr principal);
+  void wait_for_token();
+  [[nodiscard]] Who& who();
+  // Why no command but `auth` and the like runs now, if so.
+  [[nodiscard]] std::optional<Error> refuse_now(command::Op op) const;
+  [[nodiscard]] std::optional<Error> refuse(auth::Action action, std::string_view channel) const;
+  [[nodiscard]] std::optional<Error> refuse_management() const;
+  // Ends what the client may no longer have.
+  void check_subscriptions();
+  // Ends the subscription at that place of the list, pending or live.
+  void revoke(std::uint32_t at, const Error& why);
+  void end(websocket::CloseCode code, std::string_view reason);
+
   // client_subscribe.cpp
   void subscribe(const command::Subscribe& command, ReplySlot slot);
   [[nodiscard]] std::optional<Error> refusal(const command::Subscribe& command) const;
@@ -145,8 +201,10 @@ class Client : public hub::Subscriber {
   void publish(const command::Publish& command, ReplySlot slot);
   void publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
                    hub::ReplyTag tag);
+  [[nodiscard]] std::string key_scope() const;
   [[nodiscard]] bool publish_broadcast(const command::Publish& command, const ReplySlot& slot, std::uint32_t& channel);
-  [[nodiscard]] static bool may_publish(const config::Namespace& settings, std::string_view data, Error& why);
+  [[nodiscard]] std::optional<Error> refuse_publish(std::string_view channel, const config::Namespace& settings,
+                                                    std::string_view data) const;
   void tell_refused(const command::Publish& command, const ReplySlot& slot);
   [[nodiscard]] bool wants_acknowledgement(const ReplySlot& slot) const;
   void finish_part(const hub::ReplyTag& tag, std::optional<command::Position> position, std::optional<Error> error);
@@ -161,7 +219,10 @@ class Client : public hub::Subscriber {
   bool paused_ = false;
   hub::InlineVector<hub::Subscription*> subscriptions_;
   std::unique_ptr<Busy> busy_;
+  std::unique_ptr<Who> who_;
 };
+
+[[nodiscard]] Error no_presence();
 
 // The position that a message shows.
 [[nodiscard]] std::optional<command::Position> position_of(const hub::Message& message);

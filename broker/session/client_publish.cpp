@@ -9,24 +9,29 @@ namespace crier::session {
 
 using command::Op;
 
-bool Client::may_publish(const config::Namespace& settings, std::string_view data, Error& why) {
-  if (settings.publish == config::Who::nobody) {
-    why = {ErrorCode::forbidden, "channel", "publish = \"nobody\" in the settings of this channel's namespace"};
-    return false;
+std::optional<Error> Client::refuse_publish(std::string_view channel, const config::Namespace& settings,
+                                            std::string_view data) const {
+  if (settings.publish != config::Who::anyone) {
+    if (auto why = auth::refuse(auth::Action::publish, channel, settings, principal())) return why;
   }
-  if (data.size() > settings.message_bytes_max) {
-    why = {ErrorCode::too_large, "data",
-           "data has " + std::to_string(data.size()) + " bytes, over message_bytes_max (" +
-               std::to_string(settings.message_bytes_max) + ") of this channel's namespace"};
-    return false;
-  }
-  return true;
+  if (data.size() <= settings.message_bytes_max) return std::nullopt;
+  return Error{ErrorCode::too_large, "data",
+               "data has " + std::to_string(data.size()) + " bytes, over message_bytes_max (" +
+                   std::to_string(settings.message_bytes_max) + ") of this channel's namespace"};
+}
+
+// Users and services with the same key do not mean the same message; all who are nobody share theirs.
+std::string Client::key_scope() const {
+  const auth::Principal* const who = principal();
+  if (who == nullptr || who->name.empty()) return "";
+  return (who->kind == auth::Principal::Kind::service ? "s " : "u ") + who->name;
 }
 
 void Client::publish(const command::Publish& command, ReplySlot slot) {
   const config::Namespace& settings = settings_of(command.channel);
-  Error why;
-  if (!may_publish(settings, command.data, why)) return fail(slot, Op::publish, command.channel, std::move(why));
+  if (auto why = refuse_publish(command.channel, settings, command.data)) {
+    return fail(slot, Op::publish, command.channel, std::move(*why));
+  }
   hub::ReplyTag tag;
   if (wants_acknowledgement(slot)) tag = tag_of(std::move(slot));
   publish_one(command.channel, command, settings, std::move(tag));
@@ -49,7 +54,7 @@ void Client::publish_one(std::string_view channel, const command::Publish& comma
   if (command.exclude && hub::SessionId::parse(*command.exclude, excluded)) options.exclude = &excluded;
   std::unique_ptr<hub::PublishRequest::Key> key;
   if (command.key)
-    key = std::make_unique<hub::PublishRequest::Key>(hub::PublishRequest::Key{"", std::string(*command.key)});
+    key = std::make_unique<hub::PublishRequest::Key>(hub::PublishRequest::Key{key_scope(), std::string(*command.key)});
   if (tag.kind == hub::ReplyTag::Kind::none) count_ok(Op::publish);  // otherwise when the answer comes
   hub::MessageDraft draft(channel, hub::hash_of(channel), command.data, options);
   count_inflight(draft->bytes());
@@ -62,11 +67,10 @@ void Client::tell_refused(const command::Publish& command, const ReplySlot& slot
   std::string_view first;
   Error why;
   for (const std::string_view name : command.channels) {
-    Error one;
-    if (may_publish(settings_of(name), command.data, one)) continue;
-    if (refused++ > 0) continue;
+    auto one = refuse_publish(name, settings_of(name), command.data);
+    if (!one || refused++ > 0) continue;
     first = name;
-    why = std::move(one);
+    why = std::move(*one);
   }
   if (refused == 0) return;
   if (refused > 1) why.detail += " (and so for " + std::to_string(refused - 1) + " more channels of this broadcast)";
@@ -91,13 +95,13 @@ bool Client::publish_broadcast(const command::Publish& command, const ReplySlot&
     if (paused_) return false;
     const std::string_view name = command.channels[channel];
     const config::Namespace& settings = settings_of(name);
-    Error why;
-    if (may_publish(settings, command.data, why)) {
+    auto why = refuse_publish(name, settings, command.data);
+    if (!why) {
       hub::ReplyTag tag;
       if (acknowledged) tag = {hub::ReplyTag::Kind::part, busy_->broadcasts.back().number, channel, {}};
       publish_one(name, command, settings, std::move(tag));
     } else if (acknowledged) {  // else it was told
-      environment_.metrics.commands[static_cast<std::size_t>(Op::publish)].add(to_string(why.code));
+      environment_.metrics.commands[static_cast<std::size_t>(Op::publish)].add(to_string(why->code));
       Broadcast& broadcast = busy_->broadcasts.back();
       broadcast.results[channel].error = std::move(why);
       --broadcast.open;

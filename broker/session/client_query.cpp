@@ -12,10 +12,6 @@ using command::Op;
 
 namespace {
 
-Error forbidden(std::string_view setting) {
-  return {ErrorCode::forbidden, "channel", std::string(setting) + " in the settings of this channel's namespace"};
-}
-
 Error too_many_lists() {
   return {ErrorCode::limit_exceeded, "",
           "the replies that wait hold as much as limits.outbox_bytes_max allows: ask for fewer lists at once"};
@@ -28,12 +24,14 @@ Error bad_cursor() {
 
 }  // namespace
 
+Error no_presence() {
+  return {ErrorCode::forbidden, "channel", "presence = false in the settings of this channel's namespace"};
+}
+
 void Client::history(const command::History& command, ReplySlot slot) {
-  const config::Namespace& settings = settings_of(command.channel);
-  const auto refuse = [&](Error why) { fail(slot, Op::history, command.channel, std::move(why)); };
-  if (settings.subscribe == config::Who::nobody) return refuse(forbidden("subscribe = \"nobody\""));
-  if (settings.history_access == config::Access::nobody) return refuse(forbidden("history_access = \"nobody\""));
-  if (!has_room_for_list()) return refuse(too_many_lists());
+  const auto refuse_with = [&](Error why) { fail(slot, Op::history, command.channel, std::move(why)); };
+  if (auto why = refuse(auth::Action::history, command.channel)) return refuse_with(std::move(*why));
+  if (!has_room_for_list()) return refuse_with(too_many_lists());
   hub::HistoryRequest request;
   request.session = ref_;
   request.channel_hash = hub::hash_of(command.channel);
@@ -43,7 +41,7 @@ void Client::history(const command::History& command, ReplySlot slot) {
   request.reverse = command.reverse;
   if (command.cursor) {
     Result<command::Position> at = command::Position::parse(*command.cursor);
-    if (!at) return refuse(bad_cursor());
+    if (!at) return refuse_with(bad_cursor());
     (command.reverse ? request.before : request.since) = std::move(*at);
   }
   request.tag = tag_of(std::move(slot));
@@ -69,19 +67,17 @@ void Client::on_history(hub::HistoryAnswer& answer) {
 }
 
 void Client::presence(const command::Presence& command, ReplySlot slot) {
-  const config::Namespace& settings = settings_of(command.channel);
-  const auto refuse = [&](Error why) { fail(slot, Op::presence, command.channel, std::move(why)); };
-  if (settings.subscribe == config::Who::nobody) return refuse(forbidden("subscribe = \"nobody\""));
-  if (!settings.presence) return refuse(forbidden("presence = false"));
-  if (settings.presence_access == config::Access::nobody) return refuse(forbidden("presence_access = \"nobody\""));
-  if (!has_room_for_list()) return refuse(too_many_lists());
+  const auto refuse_with = [&](Error why) { fail(slot, Op::presence, command.channel, std::move(why)); };
+  if (!settings_of(command.channel).presence) return refuse_with(no_presence());
+  if (auto why = refuse(auth::Action::presence, command.channel)) return refuse_with(std::move(*why));
+  if (!has_room_for_list()) return refuse_with(too_many_lists());
   hub::PresenceRequest request;
   request.session = ref_;
   request.channel_hash = hub::hash_of(command.channel);
   request.channel = command.channel;
   if (command.cursor) {
     hub::SessionId after;
-    if (!hub::SessionId::parse(*command.cursor, after)) return refuse(bad_cursor());
+    if (!hub::SessionId::parse(*command.cursor, after)) return refuse_with(bad_cursor());
     request.after = after;
   }
   request.tag = tag_of(std::move(slot));

@@ -32,28 +32,23 @@ std::optional<Error> Client::refusal(const command::Subscribe& command) const {
     return Error{ErrorCode::already_subscribed, "channel", "this connection is subscribed already; unsubscribe first"};
   }
   const config::Namespace& settings = settings_of(command.channel);
-  const auto forbidden = [](std::string_view setting) {
-    return Error{ErrorCode::forbidden, "channel",
-                 std::string(setting) + " in the settings of this channel's namespace"};
-  };
-  if (settings.subscribe == config::Who::nobody) return forbidden("subscribe = \"nobody\"");
+  if (std::optional<Error> why = refuse(auth::Action::subscribe, command.channel)) return why;
   if (command.pattern) {
-    if (settings.pattern_access == config::Access::nobody) return forbidden("pattern_access = \"nobody\"");
     if (std::string fault = hub::check_pattern_limits(command.channel); !fault.empty()) {
       return Error{ErrorCode::limit_exceeded, "channel", "channel: " + fault};
     }
   }
-  if ((command.since || command.last) && settings.history_access == config::Access::nobody) {
-    return forbidden("history_access = \"nobody\"");
+  if (command.since || command.last) {
+    if (std::optional<Error> why = refuse(auth::Action::history, command.channel)) return why;
   }
   if (command.last && *command.last > settings.history.messages) {
     return Error{ErrorCode::bad_request, "last",
                  "last: " + std::to_string(*command.last) + ", but channels of this namespace keep " +
                      std::to_string(settings.history.messages) + " messages (history.messages)"};
   }
-  if (command.presence && !settings.presence) return forbidden("presence = false");
-  if (command.presence && settings.presence_access == config::Access::nobody) {
-    return forbidden("presence_access = \"nobody\"");
+  if (command.presence) {
+    if (!settings.presence) return no_presence();
+    if (std::optional<Error> why = refuse(auth::Action::presence, command.channel)) return why;
   }
   const std::size_t limit = environment_.config.limits.channels_per_connection_max;
   if (subscriptions_.size() >= limit) {
@@ -73,6 +68,7 @@ void Client::subscribe(const command::Subscribe& command, ReplySlot slot) {
   options.since = command.since;
   options.last = command.last;
   options.watch = command.presence;
+  if (who_) options.identity = who_->identity;
   hub::Subscription& subscription = command.pattern ? shard.subscribe_pattern(*this, ref_, command.channel)
                                                     : shard.subscribe(*this, ref_, command.channel, std::move(options));
   subscriptions_.push_back(&subscription);

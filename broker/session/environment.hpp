@@ -20,7 +20,7 @@ struct Environment {
   runtime::ThreadMetrics& metrics;
   command::JsonCommandParser& parser;
   command::CborTranscoder& cbor;
-  std::shared_ptr<const auth::Authenticator> authenticator;  // never null where clients present credentials
+  std::shared_ptr<const auth::Authenticator> authenticator = nullptr;  // never null where clients present credentials
   // Steady time of the read that is being handled, for the latency histogram.
   std::int64_t received_ns = 0;
   // Unix time, for tokens, and steady time, for how long they last; as of the loop's last tick.

@@ -26,7 +26,8 @@ int http_status(ErrorCode code) {
 HttpSession::HttpSession(Environment& environment, Host& host, hub::SessionId id, Listener& listener)
     : Client(environment, host, id), listener_(listener) {}
 
-bool HttpSession::post(std::string_view body) {
+bool HttpSession::post(std::string_view body, PrincipalPtr principal) {
+  speak_for(std::move(principal));
   const auto batch = environment_.parser.parse(body);
   if (!batch) return refuse_post(batch.error());
   Request& request = requests_.emplace_back();
@@ -38,9 +39,9 @@ bool HttpSession::post(std::string_view body) {
   return finish_post(request);
 }
 
-bool HttpSession::post_cbor(std::string_view body) {
+bool HttpSession::post_cbor(std::string_view body, PrincipalPtr principal) {
   const auto json = environment_.cbor.to_json(body);
-  if (json) return post(*json);
+  if (json) return post(*json, std::move(principal));
   return refuse_post({json.error(), std::nullopt, {}, "", ""});
 }
 

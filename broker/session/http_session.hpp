@@ -35,9 +35,10 @@ class HttpSession final : public Client {
 
   // Runs one body's commands. The outcome comes now or in a later turn. False when it is known to be a
   // refusal (a 4xx for the whole request): then the connection ends with it.
-  [[nodiscard]] bool post(std::string_view body);
+  // `principal`: by the request's credential, null without one.
+  [[nodiscard]] bool post(std::string_view body, PrincipalPtr principal = nullptr);
   // The same for a body of CBOR; the outcome's body is JSON nevertheless.
-  [[nodiscard]] bool post_cbor(std::string_view body);
+  [[nodiscard]] bool post_cbor(std::string_view body, PrincipalPtr principal = nullptr);
 
   // It never subscribes.
   void deliver(const hub::ChunkPtr& /*chunk*/) override { CRIER_ASSERT(false); }

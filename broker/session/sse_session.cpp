@@ -28,18 +28,21 @@ SseSession::SseSession(Environment& environment, Host& host, hub::SessionId id, 
   form_ = hub::WireForm::sse;
   CRIER_ASSERT(positions_.empty() || positions_.size() == channels_.size());
   positions_.resize(channels_.size());
+}
+
+void SseSession::start(std::uint64_t retry_ms, PrincipalPtr principal) {
+  introduce(std::move(principal));
   // What may not be resumed begins anew: a browser could not do otherwise, and would never get the channel.
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (!may_resume(channels_[i])) positions_[i].reset();
   }
-}
-
-void SseSession::start(std::uint64_t retry_ms) {
   http::append_retry(out(), retry_ms);
   command::Welcome welcome;
   welcome.session = id_.text();
   welcome.version = config::version();
   welcome.heartbeat_s = std::chrono::duration_cast<std::chrono::seconds>(environment_.config.limits.heartbeat).count();
+  welcome.user = user_if_any();
+  welcome.expires_in_s = expires_in_s();
   welcome.limits = {{"channels_per_connection_max",
                      std::min(environment_.config.limits.channels_per_connection_max, command::stream_channels_max)}};
   push(command::Push{std::move(welcome)});
@@ -47,7 +50,17 @@ void SseSession::start(std::uint64_t retry_ms) {
 }
 
 bool SseSession::may_resume(std::string_view channel) const {
-  return environment_.config.settings_of(command::namespace_of(channel)).history_access != config::Access::nobody;
+  const config::Namespace& settings = environment_.config.settings_of(command::namespace_of(channel));
+  const auto refused = [&](auth::Action action) { return auth::refuse(action, channel, settings, principal()); };
+  // The place in a channel that it may not have now is kept for the day that it may.
+  return refused(auth::Action::subscribe) || !refused(auth::Action::history);
+}
+
+void SseSession::tell(const Verdict& verdict) {
+  const ErrorCode code = verdict.code == websocket::CloseCode::token_expired  ? ErrorCode::token_expired
+                         : verdict.code == websocket::CloseCode::unauthorized ? ErrorCode::unauthorized
+                                                                              : ErrorCode::forbidden;
+  reply({}, command::ErrorReply{{}, "", "", {code, "", std::string(verdict.reason)}, std::nullopt});
 }
 
 std::optional<command::Position>& SseSession::position_in(std::string_view channel) {

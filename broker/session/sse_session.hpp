@@ -22,8 +22,11 @@ class SseSession final : public Client {
   SseSession(Environment& environment, Host& host, hub::SessionId id, std::vector<std::string> channels,
              std::vector<std::optional<command::Position>> resume);
 
-  // Says when to come back, and welcome, then subscribes.
-  void start(std::uint64_t retry_ms);
+  // Says when to come back, and welcome, then subscribes. `principal`: by the request's credential, whose own channels
+  // are among `channels` already; null without one.
+  void start(std::uint64_t retry_ms, PrincipalPtr principal = nullptr);
+  // Why the stream ends, as an event.
+  void tell(const Verdict& verdict);
 
   void deliver(const hub::ChunkPtr& chunk) override;
   void deliver_event(const hub::Subscription& subscription, const hub::ChunkPtr& chunk,

@@ -11,18 +11,22 @@ WebSocketSession::WebSocketSession(Environment& environment, Host& host, hub::Se
   form_ = form;
 }
 
-void WebSocketSession::start(std::span<const std::string> channels) {
+void WebSocketSession::start(std::span<const std::string> channels, PrincipalPtr principal) {
+  introduce(std::move(principal));
   const config::Limits& limits = environment_.config.limits;
   command::Welcome welcome;
   welcome.session = id_.text();
   welcome.version = config::version();
   welcome.heartbeat_s = std::chrono::duration_cast<std::chrono::seconds>(limits.heartbeat).count();
+  welcome.user = user_if_any();
+  welcome.expires_in_s = expires_in_s();
   welcome.limits = {{"incoming_bytes_max", limits.incoming_bytes_max},
                     {"channels_per_connection_max", limits.channels_per_connection_max},
                     {"commands_per_message_max", command::commands_per_message_max},
                     {"channels_per_publish_max", command::channels_per_publish_max}};
   push(command::Push{std::move(welcome)});
   for (const std::string& channel : channels) subscribe_at_connect(channel);
+  subscribe_to_claimed();
 }
 
 void WebSocketSession::on_text(std::string_view message) {

@@ -13,8 +13,9 @@ class WebSocketSession final : public Client {
  public:
   WebSocketSession(Environment& environment, Host& host, hub::SessionId id, hub::WireForm form);
 
-  // Says welcome, then subscribes to the channels of the URL.
-  void start(std::span<const std::string> channels);
+  // Says welcome, then subscribes to the channels of the URL and of the token. `principal`: by the credential of the
+  // handshake, null without one.
+  void start(std::span<const std::string> channels, PrincipalPtr principal = nullptr);
   // One message: a command or an array of commands, as text or, where that was agreed on, as CBOR.
   void on_text(std::string_view message);
   void on_cbor(std::string_view message);

@@ -11,6 +11,7 @@
 #include "broker/session/http_session.hpp"
 #include "broker/session/websocket_session.hpp"
 #include "protocol/base/check.hpp"
+#include "tests/support/fake_authenticator.hpp"
 #include "tests/support/fake_world.hpp"
 #include "tests/support/server_frames.hpp"
 
@@ -62,7 +63,9 @@ class FakeHost final : public session::Host {
 // What all sessions of one shard share, as a loop has it.
 struct FakeLoop {
   FakeLoop(FakeWorld& world, std::size_t shard)
-      : environment{world.config(), world.shard(shard), world.metrics(shard), parser, cbor} {}
+      : environment{world.config(), world.shard(shard), world.metrics(shard), parser, cbor} {
+    environment.authenticator = std::make_shared<FakeAuthenticator>();
+  }
   command::JsonCommandParser parser;
   command::CborTranscoder cbor;
   session::Environment environment;
@@ -78,7 +81,9 @@ class FakeClient {
 
   void say(std::string_view text) { session_->on_text(text); }
   void say_cbor(std::string_view bytes) { session_->on_cbor(bytes); }
-  void start(const std::vector<std::string>& channels) { session_->start(channels); }
+  void start(const std::vector<std::string>& channels, session::PrincipalPtr principal = nullptr) {
+    session_->start(channels, std::move(principal));
+  }
   // As a connection that writes what its socket takes and then tells the session how much waits. False: too
   // much does, and the connection is to end.
   [[nodiscard]] bool flush(std::size_t room = static_cast<std::size_t>(-1)) {
@@ -90,6 +95,7 @@ class FakeClient {
     session_.reset();
     host.outbox().clear();
   }
+  [[nodiscard]] session::WebSocketSession& session() { return *session_; }
   [[nodiscard]] bool dead() const { return !session_; }
   [[nodiscard]] std::string id() const { return id_.text(); }
   [[nodiscard]] hub::ChunkPool& chunks() { return shard_.chunks(); }
