@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "broker/auth/permissions.hpp"
+#include "broker/net/credentials.hpp"
 #include "broker/net/demo/demo_assets.hpp"
 #include "broker/net/sse_transport.hpp"
 #include "broker/net/stream_request.hpp"
@@ -122,10 +124,32 @@ bool HttpTransport::on_head() {
     refuse(std::move(*refusal));
     return false;
   }
+  // Before the body: who may not speak need not be listened to.
+  if (!authenticate()) return false;
   request_deadline_ = worker.wheel().now() + ticks(worker.config().limits.body_timeout);
   const std::string* const expect = head.find("expect");
   continue_owed_ = expect != nullptr && http::equals_ignoring_case(*expect, "100-continue") && parser_.expects_body();
   send_due();
+  return true;
+}
+
+bool HttpTransport::authenticate() {
+  principal_.reset();
+  const http::RequestHead& head = parser_.head();
+  Worker& worker = connection_.worker();
+  const bool upgrades = head.method == "GET" && websocket::wants_websocket(head);
+  if (head.method != "POST" && !upgrades && !wants_stream()) return true;
+  auto principal = net::authenticate(head, worker.environment());
+  if (!principal) {
+    refuse(std::move(principal.error()));
+    return false;
+  }
+  principal_ = std::move(*principal);
+  // A WebSocket may say later who it is.
+  if (!principal_ && !upgrades && !worker.config().auth.anonymous) {
+    refuse(credential_missing());
+    return false;
+  }
   return true;
 }
 
@@ -159,7 +183,8 @@ void HttpTransport::on_post() {
   }
   // A refusal ends the connection, so what follows it must not run. All refusals are known at once.
   posting_ = true;
-  const bool refused = cbor ? !session_->post_cbor(parser_.body()) : !session_->post(parser_.body());
+  const bool refused = cbor ? !session_->post_cbor(parser_.body(), std::move(principal_))
+                            : !session_->post(parser_.body(), std::move(principal_));
   posting_ = false;
   if (!refused) return;
   last_request_seen_ = true;
@@ -215,10 +240,6 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
   }
   std::vector<std::string> channels;
   for (auto& [name, value] : http::parse_query(head.query())) {
-    if (name == "token") {
-      refuse({401, "token", "unauthorized", "tokens are not available in this version: send none"});
-      return nullptr;
-    }
     if (name != "channel" || echo) continue;
     std::string fault =
         command::looks_like_pattern(value) ? command::check_channel_pattern(value) : command::check_channel_name(value);
@@ -228,6 +249,10 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
     }
     channels.push_back(std::move(value));
   }
+  if (!principal_ && !channels.empty() && !config.auth.anonymous) {
+    refuse(credential_missing());
+    return nullptr;
+  }
   if (!connection_.outbox().empty()) {
     refuse({400, "bad_upgrade", "bad_request", "an upgrade behind answers that were not read yet"});
     return nullptr;
@@ -236,7 +261,7 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
   connection_.outbox().end_preamble();
   if (echo) return std::make_unique<EchoTransport>(connection_, *checked);
   auto transport = std::make_unique<BrokerTransport>(connection_, *checked);
-  transport->start(channels);
+  transport->start(channels, std::move(principal_));
   return transport;
 }
 
@@ -246,9 +271,14 @@ bool HttpTransport::wants_stream() const {
 }
 
 std::unique_ptr<Transport> HttpTransport::open_stream() {
-  auto checked = check_stream_request(parser_.head());
+  auto checked = check_stream_request(
+      parser_.head(), principal_ ? std::span<const std::string>(principal_->channels) : std::span<const std::string>{});
   if (!checked) {
     refuse(std::move(checked.error()));
+    return nullptr;
+  }
+  if (auto why = refuse_stream(checked->channels)) {
+    refuse(std::move(*why));
     return nullptr;
   }
   if (!due_.empty()) {
@@ -261,7 +291,19 @@ std::unique_ptr<Transport> HttpTransport::open_stream() {
   http::append_event_stream_head(head, headers);
   send(head);
   connection_.outbox().end_preamble();
-  return std::make_unique<SseTransport>(connection_, std::move(*checked));
+  return std::make_unique<SseTransport>(connection_, std::move(*checked), std::move(principal_));
+}
+
+// A browser would come back for ever to a stream that may have none of its channels.
+std::optional<Refusal> HttpTransport::refuse_stream(std::span<const std::string> channels) const {
+  std::optional<Error> why;
+  for (const std::string& channel : channels) {
+    const config::Namespace& settings = connection_.worker().config().settings_of(command::namespace_of(channel));
+    why = auth::refuse(auth::Action::subscribe, channel, settings, principal_.get());
+    if (!why) return std::nullopt;
+  }
+  if (why->code == ErrorCode::unauthorized) return unauthorized(std::move(why->detail));
+  return Refusal{403, "forbidden", "forbidden", std::move(why->detail)};
 }
 
 http::Response HttpTransport::answer_get() const {
@@ -332,6 +374,7 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
     response.body = std::move(encoded);
     response.content_type = cbor_media_type;
   }
+  if (response.status == 401) response.headers.push_back(unauthorized("").headers.front());
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", due->request_id});
   add_cors(response.headers, due->origin);

@@ -53,6 +53,8 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   [[nodiscard]] http::Response problem(int status, std::string_view code, std::string detail) const;
   [[nodiscard]] std::unique_ptr<Transport> upgrade();
   [[nodiscard]] bool wants_stream() const;
+  [[nodiscard]] bool authenticate();  // likewise
+  [[nodiscard]] std::optional<Refusal> refuse_stream(std::span<const std::string> channels) const;
   [[nodiscard]] std::unique_ptr<Transport> open_stream();
   [[nodiscard]] http::Response answer_get() const;
   void on_outcome(session::PostOutcome outcome) override;
@@ -67,8 +69,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   http::RequestParser parser_;
   std::unique_ptr<session::HttpSession> session_;  // from the first POST on
   std::deque<Due> due_;
-  std::string request_id_;  // of the request that is being read
-  std::string origin_;      // of it, when allowed
+  std::string request_id_;           // of the request that is being read
+  std::string origin_;               // of it, when allowed
+  session::PrincipalPtr principal_;  // of it; null when it has no credential
   runtime::Tick request_deadline_ = 0;
   bool full_ = false;           // the pipeline is: reading is paused
   bool continue_owed_ = false;  // the request being read waits for 100 Continue

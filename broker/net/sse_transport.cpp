@@ -37,13 +37,15 @@ std::uint64_t drop_all(session::Outbox& outbox) {
 
 }  // namespace
 
-SseTransport::SseTransport(Connection& connection, StreamRequest request) : connection_(connection) {
+SseTransport::SseTransport(Connection& connection, StreamRequest request, session::PrincipalPtr principal)
+    : connection_(connection) {
   Worker& worker = connection_.worker();
   worker.metrics().event_streams.add(1);
-  arm_deadline(worker.wheel().now());
   session_.emplace(worker.environment(), connection_, worker.new_session_id(), std::move(request.channels),
                    std::move(request.resume));
-  session_->start(jittered_retry_ms());
+  session_->start(jittered_retry_ms(), std::move(principal));
+  comment_at_ = worker.wheel().now();
+  arm_deadline(worker.wheel().now());
 }
 
 SseTransport::~SseTransport() {
@@ -64,7 +66,8 @@ void SseTransport::on_peer_finished() {
 // taking the stream for dead, and make our kernel notice that a peer is gone which never said so. To a peer
 // that has not read what it was sent before, there is no need to send more.
 void SseTransport::on_deadline(runtime::Tick now) {
-  if (connection_.outbox().empty()) {
+  if (session_) session_->on_time();
+  if (now >= comment_at_ && connection_.outbox().empty()) {
     http::append_comment(connection_.outbox().own(connection_.worker().shard().chunks()));
     connection_.want_flush();
   }
@@ -73,7 +76,25 @@ void SseTransport::on_deadline(runtime::Tick now) {
 
 void SseTransport::arm_deadline(runtime::Tick now) {
   const config::Limits& limits = connection_.worker().config().limits;
-  connection_.set_deadline(now + ticks(std::min(comment_interval, limits.heartbeat)));
+  if (now >= comment_at_) comment_at_ = now + ticks(std::min(comment_interval, limits.heartbeat));
+  const auto own = session_ ? session_->deadline_ms() : std::nullopt;
+  connection_.set_deadline(own ? std::min(comment_at_, connection_.worker().tick_at(*own)) : comment_at_);
+}
+
+// Where the session is on no stack: the place for its end.
+bool SseTransport::on_waiting(std::size_t bytes) {
+  if (!session_) return true;
+  const session::Verdict* const verdict = session_->verdict();
+  if (verdict == nullptr) return session_->on_waiting(bytes);
+  session_->tell(*verdict);
+  end(websocket::to_string(verdict->code), end_patience);
+  return true;
+}
+
+void SseTransport::on_reload() {
+  if (!session_) return;
+  session_->on_reload();
+  arm_deadline(connection_.worker().wheel().now());
 }
 
 // The browser throws away the event that it has half of, and comes back for what is missing.

@@ -17,14 +17,15 @@ namespace crier::net {
 class SseTransport final : public Transport {
  public:
   // The answer's head is in the outbox.
-  SseTransport(Connection& connection, StreamRequest request);
+  SseTransport(Connection& connection, StreamRequest request, session::PrincipalPtr principal);
   ~SseTransport() override;
 
   // What a peer says behind its request is nobody's; reading goes on to see its end.
   [[nodiscard]] std::unique_ptr<Transport> on_bytes(std::span<char>& bytes) override;
   void on_peer_finished() override;
   void on_deadline(runtime::Tick now) override;
-  [[nodiscard]] bool on_waiting(std::size_t bytes) override { return !session_ || session_->on_waiting(bytes); }
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override;
+  void on_reload() override;
   void on_overflow() override;
   void on_shutdown() override;
   [[nodiscard]] std::string_view close_label() const override { return label_; }
@@ -35,6 +36,7 @@ class SseTransport final : public Transport {
 
   Connection& connection_;
   std::string_view label_ = "normal";
+  runtime::Tick comment_at_ = 0;
   std::optional<session::SseSession> session_;
 };
 

@@ -26,6 +26,17 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+void add(std::vector<std::string>& channels, std::string channel) {
+  if (std::find(channels.begin(), channels.end(), channel) == channels.end()) channels.push_back(std::move(channel));
+}
+
+Refusal too_many_channels(std::string_view who) {
+  return bad_request("bad_channel", std::string(who) + " more than the " +
+                                        std::to_string(command::stream_channels_max) +
+                                        " channels that one event stream may have: open another stream, or "
+                                        "subscribe to a pattern");
+}
+
 // An id, and where it stood.
 struct FoundId {
   std::string_view place;
@@ -62,13 +73,11 @@ bool wants_event_stream(const http::RequestHead& head) {
   return false;
 }
 
-Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& head) {
+Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& head,
+                                                    std::span<const std::string> claimed) {
   StreamRequest request;
   FoundId id{parameter_name, ""};
   for (auto& [name, value] : http::parse_query(head.query())) {
-    if (name == "token") {
-      return Refusal{401, "token", "unauthorized", "tokens are not available in this version: send none"};
-    }
     if (name == parameter_name) {
       id.text = std::move(value);
       continue;
@@ -77,14 +86,11 @@ Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& hea
     const std::string fault =
         command::looks_like_pattern(value) ? command::check_channel_pattern(value) : command::check_channel_name(value);
     if (!fault.empty()) return bad_request("bad_channel", "channel in the URL: " + fault);
-    auto& channels = request.channels;
-    if (std::find(channels.begin(), channels.end(), value) == channels.end()) channels.push_back(std::move(value));
-    if (channels.size() > command::stream_channels_max) {
-      return bad_request("bad_channel", "the URL names more than the " + std::to_string(command::stream_channels_max) +
-                                            " channels that one event stream may have: open another stream, or "
-                                            "subscribe to a pattern");
-    }
+    add(request.channels, std::move(value));
+    if (request.channels.size() > command::stream_channels_max) return too_many_channels("the URL names");
   }
+  for (const std::string& channel : claimed) add(request.channels, channel);
+  if (request.channels.size() > command::stream_channels_max) return too_many_channels("the URL and the token name");
   if (request.channels.empty()) {
     return bad_request("bad_channel", "an event stream needs a channel: name one or more in the URL (?channel=a)");
   }

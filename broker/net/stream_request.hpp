@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ struct StreamRequest {
 // Does a GET ask for an event stream at all: is text/event-stream in its Accept?
 [[nodiscard]] bool wants_event_stream(const http::RequestHead& head);
 
-[[nodiscard]] Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& head);
+// `claimed`: channels that the credential brings along; they come behind the URL's.
+[[nodiscard]] Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& head,
+                                                                  std::span<const std::string> claimed = {});
 
 // For `retry:`, in ms: streams that were cut together should not come back together.
 [[nodiscard]] std::uint64_t jittered_retry_ms();

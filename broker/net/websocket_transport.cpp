@@ -68,17 +68,26 @@ void WebSocketTransport::on_peer_finished() {
 
 void WebSocketTransport::on_deadline(runtime::Tick now) {
   const config::Limits& limits = connection_.worker().config().limits;
+  on_time();
   if (connection_.reading_paused()) return connection_.set_deadline(now + ticks(limits.heartbeat));
   const runtime::Tick silent = now - connection_.last_heard();
   if (silent >= ticks(limits.idle_timeout)) {
     return close(websocket::CloseCode::heartbeat_timeout, "nothing heard and pings unanswered");
   }
-  if (silent < ticks(limits.heartbeat)) {
-    return connection_.set_deadline(connection_.last_heard() + ticks(limits.heartbeat));
-  }
-  send(websocket::Opcode::ping, "");
-  connection_.set_deadline(
-      std::min(now + ticks(limits.heartbeat), connection_.last_heard() + ticks(limits.idle_timeout)));
+  if (silent >= ticks(limits.heartbeat)) send(websocket::Opcode::ping, "");
+  arm_deadline();
+}
+
+// The next ping, the end of waiting for its answer, or what the session waits for: whichever is first.
+void WebSocketTransport::arm_deadline() {
+  const config::Limits& limits = connection_.worker().config().limits;
+  const runtime::Tick now = connection_.worker().wheel().now();
+  const runtime::Tick heard = connection_.last_heard();
+  const bool pinged = now - heard >= ticks(limits.heartbeat);
+  runtime::Tick deadline = pinged ? std::min(now + ticks(limits.heartbeat), heard + ticks(limits.idle_timeout))
+                                  : heard + ticks(limits.heartbeat);
+  if (const auto own = own_deadline_ms()) deadline = std::min(deadline, connection_.worker().tick_at(*own));
+  connection_.set_deadline(deadline);
 }
 
 bool WebSocketTransport::on_waiting(std::size_t bytes) {
@@ -121,6 +130,32 @@ BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrad
     : WebSocketTransport(connection, upgrade) {
   session_.emplace(connection.worker().environment(), connection, connection.worker().new_session_id(),
                    form_for(upgrade));
+}
+
+void BrokerTransport::start(std::span<const std::string> channels, session::PrincipalPtr principal) {
+  session_->start(channels, std::move(principal));
+}
+
+// Where the session is on no stack: the place for its end.
+bool BrokerTransport::on_waiting(std::size_t bytes) {
+  if (!session_) return true;
+  if (const session::Verdict* const verdict = session_->verdict()) {
+    const session::Verdict last = *verdict;
+    close(last.code, last.reason);
+    return true;
+  }
+  // A token that came in may have moved it.
+  const auto own = session_->deadline_ms();
+  if (own && connection_.worker().tick_at(*own) < connection_.deadline()) arm_deadline();
+  return session_->on_waiting(bytes);
+}
+
+void BrokerTransport::on_reload() {
+  if (session_) session_->on_reload();
+}
+
+std::optional<std::int64_t> BrokerTransport::own_deadline_ms() const {
+  return session_ ? session_->deadline_ms() : std::nullopt;
 }
 
 void BrokerTransport::on_message(const websocket::Message& message) {

@@ -30,13 +30,18 @@ class WebSocketTransport : public Transport {
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_overflow() final;
   void on_shutdown() final;
+  void on_reload() override {}
   [[nodiscard]] std::string_view close_label() const final { return websocket::to_string(closed_as_); }
 
  protected:
   virtual void on_message(const websocket::Message& message) = 0;
+  // Environment::steady_ms at which on_time is wanted, if ever.
+  [[nodiscard]] virtual std::optional<std::int64_t> own_deadline_ms() const { return std::nullopt; }
+  virtual void on_time() {}
   // The connection is ending: nothing more may be sent to it.
   virtual void on_ending() {}
   void close(websocket::CloseCode code, std::string_view reason);
+  void arm_deadline();
   void send(websocket::Opcode opcode, std::string_view payload, bool compressed = false);
 
   Connection& connection_;
@@ -56,11 +61,14 @@ class WebSocketTransport : public Transport {
 class BrokerTransport final : public WebSocketTransport {
  public:
   BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade);
-  void start(std::span<const std::string> channels) { session_->start(channels); }
-  [[nodiscard]] bool on_waiting(std::size_t bytes) override { return !session_ || session_->on_waiting(bytes); }
+  void start(std::span<const std::string> channels, session::PrincipalPtr principal);
+  [[nodiscard]] bool on_waiting(std::size_t bytes) override;
+  void on_reload() override;
 
  private:
   void on_message(const websocket::Message& message) override;
+  [[nodiscard]] std::optional<std::int64_t> own_deadline_ms() const override;
+  void on_time() override { session_->on_time(); }
   void on_ending() override { session_.reset(); }
   std::optional<session::WebSocketSession> session_;
 };

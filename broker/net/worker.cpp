@@ -4,12 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <chrono>
 #include <utility>
 
 #include "broker/auth/origin.hpp"
 #include "broker/net/http_transport.hpp"
+#include "broker/net/tls_stream.hpp"
 #include "protocol/base/check.hpp"
 
 namespace crier::net {
@@ -115,13 +117,14 @@ void Worker::stop() {
   asio::post(context_, [this] { context_.stop(); });
 }
 
-void Worker::adopt(std::vector<int> descriptors) {
-  asio::post(context_, [this, accepted = std::move(descriptors)] {
-    for (const int descriptor : accepted) adopt_one(descriptor);
+void Worker::adopt(std::vector<int> descriptors, Opening opening) {
+  asio::post(context_, [this, accepted = std::move(descriptors), opening = std::move(opening)] {
+    for (const int descriptor : accepted) adopt_one(descriptor, opening);
   });
 }
 
-void Worker::adopt_one(int descriptor) {
+// Sockets of the file system are the same to Asio: it asks for a family only to open one.
+void Worker::adopt_one(int descriptor, const Opening& opening) {
   Socket socket(context_.get_executor());
   asio::error_code error;
   socket.assign(asio::ip::tcp::v4(), descriptor, error);
@@ -137,15 +140,34 @@ void Worker::adopt_one(int descriptor) {
   connections_ = connection;
   metrics_.accepted.add();
   metrics_.connections.add(1);
-  connection->start(std::make_unique<HttpTransport>(*connection));
-  if (shutting_down_) connection->transport().on_shutdown();
+  connection->open(opening);
+  if (shutting_down_ && !connection->started()) connection->close();  // there is nobody yet to say goodbye to
+}
+
+void Worker::opened(Connection& connection) {
+  connection.start(std::make_unique<HttpTransport>(connection));
+  if (shutting_down_ && !connection.closed()) connection.transport().on_shutdown();
+}
+
+std::size_t Worker::handshakes_in_flight_max() const noexcept {
+  return std::max<std::size_t>(1, config_.tls.handshakes_in_flight_max / shard_.settings().shard_count);
+}
+
+std::span<char> Worker::record() {
+  record_.resize(TlsStream::record_bytes_max);
+  return record_;
 }
 
 void Worker::shut_down() {
   asio::post(context_, [this] {
     shutting_down_ = true;
     for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
-      if (!connection->closed()) connection->transport().on_shutdown();
+      if (connection->closed()) continue;
+      if (connection->started()) {
+        connection->transport().on_shutdown();
+      } else {
+        connection->close();
+      }
     }
   });
 }
@@ -262,6 +284,13 @@ void Worker::tick() {
     shard_.tick(now());
   }
   schedule_tick();
+}
+
+runtime::Tick Worker::tick_at(std::int64_t steady_ms) const noexcept {
+  // A deadline further away than a day is looked at once a day.
+  constexpr std::int64_t away_max = std::int64_t{24} * 3600 * 1000;
+  const std::int64_t left = std::clamp<std::int64_t>(steady_ms - environment_.steady_ms, 0, away_max);
+  return wheel_.now() + ticks(std::chrono::milliseconds{left});
 }
 
 void Worker::read_clocks() {

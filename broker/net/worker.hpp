@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "broker/hub/shard.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/self_probe.hpp"
+#include "broker/net/tls_handshake_queue.hpp"
 #include "broker/runtime/inbox.hpp"
 #include "broker/runtime/timer_wheel.hpp"
 #include "broker/session/environment.hpp"
@@ -49,7 +51,8 @@ class Worker final : private hub::Surroundings {
   void run_in_thread();
   void join();
   void reserve_connection() noexcept { connection_count_.fetch_add(1, std::memory_order_relaxed); }
-  void adopt(std::vector<int> descriptors);  // accepted, non-blocking sockets, each reserved before
+  // Accepted, non-blocking sockets of one listener, each reserved before.
+  void adopt(std::vector<int> descriptors, Opening opening);
   void shut_down();                          // close every connection with 1012; `idle` tells when they are gone
   void stop();                               // the loop ends, whatever is open
   void count_turned_away();                  // a connection was refused for capacity
@@ -72,6 +75,8 @@ class Worker final : private hub::Surroundings {
   [[nodiscard]] hub::Shard& shard() noexcept { return shard_; }
   [[nodiscard]] session::Environment& environment() noexcept { return environment_; }
   [[nodiscard]] runtime::TimerWheel& wheel() noexcept { return wheel_; }
+  // The wheel's tick at which Environment::steady_ms has come that far.
+  [[nodiscard]] runtime::Tick tick_at(std::int64_t steady_ms) const noexcept;
   [[nodiscard]] websocket::Inflater& inflater() noexcept { return inflater_; }
   [[nodiscard]] websocket::Deflater& echo_deflater();
   [[nodiscard]] std::vector<char>& scratch() noexcept { return scratch_; }
@@ -80,6 +85,14 @@ class Worker final : private hub::Surroundings {
   [[nodiscard]] std::string new_request_id();
   [[nodiscard]] bool shutting_down() const noexcept { return shutting_down_; }
 
+  [[nodiscard]] HandshakeQueue& handshakes() noexcept { return handshakes_; }
+  // This loop's share of tls.handshakes_in_flight_max.
+  [[nodiscard]] std::size_t handshakes_in_flight_max() const noexcept;
+  // To put the pieces of a TLS record together in.
+  [[nodiscard]] std::span<char> record();
+
+  // What comes before HTTP is over.
+  void opened(Connection& connection);
   void flush_later(Connection& connection);
   void forget(Connection& connection);  // its socket is closed and no operation is out
   void want_turn() override;
@@ -87,7 +100,7 @@ class Worker final : private hub::Surroundings {
  private:
   void post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) override;
   void flush() override;
-  void adopt_one(int descriptor);
+  void adopt_one(int descriptor, const Opening& opening);
   void turn();
   void tick();
   void schedule_tick();
@@ -113,7 +126,9 @@ class Worker final : private hub::Surroundings {
   session::Environment environment_;
   websocket::Inflater inflater_;
   std::unique_ptr<websocket::Deflater> echo_deflater_;
+  HandshakeQueue handshakes_{context_, metrics_};
   std::vector<char> scratch_;
+  std::vector<char> record_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> dead_;
   Connection* connections_ = nullptr;  // a list through Connection::next; owned
