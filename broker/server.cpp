@@ -138,8 +138,18 @@ bool Server::save_state() {
 
 Result<std::monostate, std::string> Server::open() {
   if (auto taken = take_state(); !taken) return taken;
+  net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = nullptr};
+  if (config_.tls.enabled()) {
+    auto contexts = net::TlsContexts::make(config_.tls);
+    if (!contexts) {
+      std::string faults;
+      for (const std::string& fault : contexts.error()) faults += (faults.empty() ? "" : "\n") + fault;
+      return faults;
+    }
+    opening.tls = std::move(*contexts);
+  }
   for (const std::string& address : config_.server.listen) {
-    auto listener = net::Listener::open(context_, address, workers_, connections_max_);
+    auto listener = net::Listener::open(context_, address, workers_, {connections_max_, opening});
     if (!listener) return listener.error();
     listeners_.push_back(std::move(*listener));
   }
@@ -172,7 +182,7 @@ int Server::run() {
 
 void Server::print_summary() const {
   std::printf("%s\n", config::version_line().c_str());
-  for (const auto& listener : listeners_) std::printf("listening on http://%s/\n", listener->address().c_str());
+  for (const auto& listener : listeners_) std::printf("listening on %s\n", listener->url().c_str());
   std::printf("administration on http://%s/\n", admin_->address().c_str());
   std::printf("  threads           %zu\n", workers_.size());
   std::printf("  connections       at most %zu (%zu file descriptors)\n", connections_max_, descriptors_);

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "broker/net/connection_extra.hpp"
 #include "broker/net/worker.hpp"
 #include "protocol/base/check.hpp"
 
@@ -62,22 +63,33 @@ Connection::Connection(Worker& worker, Socket socket) : worker_(worker), socket_
 
 Connection::~Connection() = default;
 
+bool Connection::secure() const noexcept {
+  return extra_ && extra_->tls;
+}
+
 void Connection::start(std::unique_ptr<Transport> transport) {
   transport_ = std::move(transport);
   last_heard_ = worker_.wheel().now();
+  if (secure()) return read_tls();  // what came right behind the handshake may be in already
   wait_readable();
 }
 
 // --- reading
 
 void Connection::wait_readable() {
-  if (reading_ || peer_finished_ || (pauses_ > 0 && !finishing_) || closed_) return;
+  if (reading_ || peer_finished_ || closed_) return;
+  if (pauses_ > 0 && !finishing_ && !(secure() && extra_->tls->writing_waits_for_read)) return;
   reading_ = true;
   ++operations_;
   socket_.async_wait(Socket::wait_read, ReadReady(*this));
 }
 
 void Connection::on_readable() {
+  // While finishing, records are thrown away as they come.
+  if (extra_ && !finishing_) {
+    if (extra_->beginning) return on_beginning_readable();
+    if (extra_->tls) return read_tls();
+  }
   // Fields of the loop's scratch buffer belong to us until this returns.
   std::vector<char>& scratch = worker_.scratch();
   const ssize_t got = ::recv(socket_.native_handle(), scratch.data(), scratch.size(), 0);
@@ -94,7 +106,7 @@ void Connection::on_readable() {
   if (got < 0) return close();
   peer_finished_ = true;
   if (!finishing_) return transport_->on_peer_finished();
-  if (outbox_.empty()) close();  // otherwise what is queued may still reach a peer that only sends no more
+  if (all_sent()) close();  // otherwise what is queued may still reach a peer that only sends no more
 }
 
 void Connection::feed(std::span<char> bytes) {
@@ -104,17 +116,20 @@ void Connection::feed(std::span<char> bytes) {
   }
   if (bytes.empty() || closed_ || finishing_) return;
   CRIER_ASSERT(reading_paused());
-  if (!rest_) rest_ = std::make_unique<std::string>();
-  rest_->append(bytes.data(), bytes.size());
+  if (!extra_) extra_ = std::make_unique<Extra>();
+  extra_->rest.append(bytes.data(), bytes.size());
 }
 
 // What was read before a pause comes first. At the end of a turn, when no session is on the stack.
 void Connection::feed_rest() {
-  while (rest_ && !reading_paused() && !closed_ && !finishing_) {
-    const std::unique_ptr<std::string> rest = std::move(rest_);
+  while (extra_ && !extra_->rest.empty() && !reading_paused() && !closed_ && !finishing_) {
+    std::string rest = std::exchange(extra_->rest, {});
     worker_.environment().received_ns = steady_ns();
-    feed(*rest);
+    feed(rest);
   }
+  // What is decrypted already, no readiness announces.
+  const bool read_on = secure() && !finishing_ && !closed_ && !peer_finished_;
+  if (read_on) return read_tls();
   wait_readable();
 }
 
@@ -143,6 +158,20 @@ void Connection::want_flush() {
 void Connection::flush() {
   dirty_ = false;
   if (closed_) return;
+  if (extra_ && extra_->beginning) return worker_.handshakes().make_ready(*this);
+  if (secure()) {
+    write_tls();
+  } else {
+    write_plain();
+  }
+  if (closed_) return;
+  after_flush();
+  if (!resumed_ || closed_) return;
+  resumed_ = false;
+  feed_rest();
+}
+
+void Connection::write_plain() {
   // While a wait is out the socket is full: nobody sends, or pieces would overtake each other.
   while (!writing_ && !outbox_.empty()) {
     std::array<std::string_view, 64> pieces;
@@ -160,26 +189,26 @@ void Connection::flush() {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) return close();
-      wait_writable();
-      break;
+      return wait_writable();
     }
     worker_.metrics().bytes_out.add(static_cast<std::uint64_t>(sent));
     worker_.metrics().flush_bytes.observe(static_cast<double>(sent));
     outbox_.consume(static_cast<std::size_t>(sent));
-    if (finishing_ && finish_again_ > 0) worker_.wheel().schedule(*this, worker_.wheel().now() + finish_again_);
+    on_progress();
     if (static_cast<std::size_t>(sent) < total) wait_writable();
   }
-  after_flush();
-  if (!resumed_ || closed_) return;
-  resumed_ = false;
-  feed_rest();
+}
+
+void Connection::on_progress() {
+  if (finishing_ && finish_again_ > 0) worker_.wheel().schedule(*this, worker_.wheel().now() + finish_again_);
 }
 
 void Connection::after_flush() {
   if (!outbox_.empty()) outbox_.retain();
   if (!finishing_ && !transport_->on_waiting(outbox_.bytes())) overflow();
-  if (!outbox_.empty()) return;
+  if (!all_sent()) return;
   if (finishing_ && !shut_down_) {
+    if (secure() && !said_goodbye()) return;
     shut_down_ = true;
     asio::error_code ignored;  // the peer may be gone already: reading tells
     socket_.shutdown(Socket::shutdown_send, ignored);
@@ -192,11 +221,11 @@ void Connection::after_flush() {
 
 bool Connection::can_give_up() const {
   if (closed_ || outbox_.bytes() == 0) return false;
-  return !transport_->drops_on_overflow() || (!overflowed_ && !finishing_);
+  return !transport_ || !transport_->drops_on_overflow() || (!overflowed_ && !finishing_);
 }
 
 void Connection::give_up() {
-  if (transport_->drops_on_overflow()) return overflow();
+  if (transport_ && transport_->drops_on_overflow()) return overflow();
   close(/*reset=*/true);
 }
 
@@ -212,6 +241,7 @@ void Connection::wait_writable() {
   socket_.async_wait(Socket::wait_write, [this](const asio::error_code&) {
     writing_ = false;
     operation_done();
+    if (secure() && extra_->tls->reading_waits_for_write) resumed_ = true;
     if (!closed_) want_flush();
   });
 }
@@ -221,7 +251,7 @@ void Connection::wait_writable() {
 void Connection::finish(Patience patience) {
   if (finishing_ || closed_) return;
   finishing_ = true;
-  rest_.reset();
+  if (extra_) extra_->rest = {};
   if (patience.again_on_progress) finish_again_ = ticks(patience.time);
   worker_.wheel().schedule(*this, worker_.wheel().now() + ticks(patience.time));
   wait_readable();  // even when paused: what comes is thrown away, and the peer's end is seen
@@ -233,7 +263,8 @@ void Connection::close(bool reset) {
   closed_ = true;
   worker_.wheel().cancel(*this);
   outbox_.clear();
-  worker_.metrics().closed.add(transport_->close_label());
+  if (extra_ && extra_->beginning) worker_.handshakes().leave(*this);
+  worker_.metrics().closed.add(transport_ ? transport_->close_label() : "refused");
   asio::error_code ignored;  // a descriptor is released whatever close() says
   if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
@@ -251,7 +282,8 @@ void Connection::set_deadline(runtime::Tick deadline) {
 }
 
 void Connection::on_deadline() {
-  if (finishing_) return close(/*reset=*/!outbox_.empty());
+  if (finishing_) return close(/*reset=*/!all_sent());
+  if (!transport_) return on_beginning_deadline();
   transport_->on_deadline(worker_.wheel().now());
 }
 

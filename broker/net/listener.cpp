@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <string_view>
+#include <utility>
 
 #include "broker/net/admission.hpp"
 #include "protocol/http/response_writer.hpp"
@@ -18,6 +20,7 @@ namespace {
 
 constexpr int accepted_at_once_max = 64;  // so that a storm of connects does not starve what runs beside
 constexpr int backlog = 4096;
+constexpr std::string_view unix_scheme = "unix:";
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 
 }  // namespace
@@ -59,21 +62,29 @@ std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
 
 Result<std::unique_ptr<Listener>, std::string> Listener::open(asio::io_context& context, const std::string& address,
                                                               const std::vector<std::unique_ptr<Worker>>& workers,
-                                                              std::size_t connections_max) {
+                                                              Settings settings) {
+  if (address.starts_with(unix_scheme)) {
+    auto file = UnixSocket::listen(address.substr(unix_scheme.size()), backlog);
+    if (!file) return file.error();
+    settings.opening.tls = nullptr;
+    std::unique_ptr<Listener> listener(new Listener(context, file->release(), address, workers, std::move(settings)));
+    listener->file_ = std::move(*file);
+    return listener;
+  }
   auto acceptor = open_acceptor(context, address);
   if (!acceptor) return acceptor.error();
-  std::unique_ptr<Listener> listener(new Listener(context, workers, connections_max));
-  listener->acceptor_ = std::move(*acceptor);
-  return listener;
+  const std::string bound = text_of(acceptor->local_endpoint());
+  return std::unique_ptr<Listener>(new Listener(context, acceptor->release(), bound, workers, std::move(settings)));
 }
 
-Listener::Listener(asio::io_context& context, const std::vector<std::unique_ptr<Worker>>& workers,
-                   std::size_t connections_max)
-    : acceptor_(context),
+Listener::Listener(asio::io_context& context, int descriptor, std::string address,
+                   const std::vector<std::unique_ptr<Worker>>& workers, Settings settings)
+    : acceptor_(context, descriptor),
+      address_(std::move(address)),
       pause_(context),
       workers_(workers),
       accepted_(workers.size()),
-      connections_max_(connections_max) {}
+      settings_(std::move(settings)) {}
 
 void Listener::start() {
   wait();
@@ -83,14 +94,19 @@ void Listener::stop() {
   asio::error_code ignored;  // closing is all that is left to do
   acceptor_.close(ignored);
   pause_.cancel();
+  file_.reset();
 }
 
-std::string Listener::address() const {
-  return text_of(acceptor_.local_endpoint());
+std::string Listener::url() const {
+  return file_ ? address_ : (secure() ? "https://" : "http://") + address_ + "/";
+}
+
+void Listener::set_tls(std::shared_ptr<const TlsContexts> contexts) {
+  if (!file_) settings_.opening.tls = std::move(contexts);
 }
 
 void Listener::wait() {
-  acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const asio::error_code& error) {
+  acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
     if (!error) accept_ready();
   });
 }
@@ -109,7 +125,7 @@ void Listener::accept_ready() {
   }
   for (std::size_t at = 0; at < accepted_.size(); ++at) {
     if (accepted_[at].empty()) continue;
-    workers_[at]->adopt(std::move(accepted_[at]));
+    workers_[at]->adopt(std::move(accepted_[at]), settings_.opening);
     accepted_[at] = {};
   }
   if (!out_of_descriptors) return wait();
@@ -128,17 +144,23 @@ bool Listener::place(int descriptor) {
     connections += workers_[at]->connection_count();
     if (workers_[at]->connection_count() < workers_[least]->connection_count()) least = at;
   }
-  if (connections >= connections_max_) return false;
+  if (connections >= settings_.connections_max) return false;
   const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
+  if (!file_)
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
   workers_[least]->reserve_connection();
   accepted_[least].push_back(descriptor);
   return true;
 }
 
-// At capacity the answer must cost nothing: one send into an empty socket buffer, and the end.
+// At capacity the answer must cost nothing: one send into an empty socket buffer, and the end. Who expects TLS would
+// take it for garbage; a handshake is what there is no room for.
 void Listener::turn_away(int descriptor) {
   workers_.front()->count_turned_away();
+  if (secure()) {
+    ::close(descriptor);
+    return;
+  }
   http::Response response =
       http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
   response.headers.push_back({"Retry-After", jittered_retry_after()});

@@ -4,11 +4,15 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "broker/net/connection.hpp"
+#include "broker/net/unix_socket.hpp"
 #include "broker/net/worker.hpp"
 #include "protocol/base/result.hpp"
 
@@ -16,27 +20,38 @@ namespace crier::net {
 
 class Listener {
  public:
-  // "HOST:PORT" or "[V6]:PORT", checked by the configuration; opens and listens. An error is a sentence.
+  struct Settings {
+    std::size_t connections_max = 0;
+    // What connections begin with. On a Unix socket they speak no TLS: see tls_context.hpp.
+    Opening opening;
+  };
+  // "HOST:PORT", "[V6]:PORT" or "unix:/path", checked by the configuration; opens and listens. An error is a sentence.
   [[nodiscard]] static Result<std::unique_ptr<Listener>, std::string> open(
       asio::io_context& context, const std::string& address, const std::vector<std::unique_ptr<Worker>>& workers,
-      std::size_t connections_max);
+      Settings settings);
   void start();
   void stop();
-  // As it was bound, with the port that was chosen: "127.0.0.1:8008".
-  [[nodiscard]] std::string address() const;
+  // A reload: for connections from now on; those that are there keep theirs.
+  void set_tls(std::shared_ptr<const TlsContexts> contexts);
+  [[nodiscard]] bool secure() const noexcept { return settings_.opening.tls != nullptr; }
+  // As it was bound, with the port that was chosen: "http://127.0.0.1:8008/", "https://...", "unix:/path".
+  [[nodiscard]] std::string url() const;
 
  private:
-  Listener(asio::io_context& context, const std::vector<std::unique_ptr<Worker>>& workers, std::size_t connections_max);
+  Listener(asio::io_context& context, int descriptor, std::string address,
+           const std::vector<std::unique_ptr<Worker>>& workers, Settings settings);
   void wait();
   void accept_ready();
   [[nodiscard]] bool place(int descriptor);
   void turn_away(int descriptor);
 
-  asio::ip::tcp::acceptor acceptor_;
+  asio::posix::stream_descriptor acceptor_;
+  std::optional<UnixSocket> file_;
+  std::string address_;
   asio::steady_timer pause_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   std::vector<std::vector<int>> accepted_;  // of this round, by worker
-  std::size_t connections_max_;
+  Settings settings_;
 };
 
 // "HOST:PORT" → an endpoint to listen on. The error is a sentence.

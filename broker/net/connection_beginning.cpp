@@ -1,0 +1,192 @@
+// What comes before HTTP: the PROXY protocol's header, and the TLS handshake.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "broker/net/connection.hpp"
+#include "broker/net/connection_extra.hpp"
+#include "broker/net/worker.hpp"
+#include "broker/runtime/log.hpp"
+#include "protocol/base/check.hpp"
+#include "protocol/http/response_writer.hpp"
+
+namespace crier::net {
+
+namespace {
+
+// How long the peer of a handshake that failed gets to read why.
+constexpr std::chrono::milliseconds alert_patience = std::chrono::seconds{1};
+
+std::string text_of_v4(const void* address) {
+  std::array<char, INET_ADDRSTRLEN> text{};
+  return inet_ntop(AF_INET, address, text.data(), text.size());
+}
+
+// An IPv4 address in IPv6's clothes is one of IPv4: it is compared with networks.
+std::string text_of_v6(const void* address) {
+  in6_addr v6{};
+  std::memcpy(&v6, address, sizeof(v6));
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return text_of_v4(&v6.s6_addr[12]);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  return inet_ntop(AF_INET6, &v6, text.data(), text.size());
+}
+
+std::string_view plain_http_answer() {
+  static const std::string text = [] {
+    http::Response response = http::problem_response(
+        {400, "bad_request", "this port speaks TLS: use https:// or wss:// instead of http:// or ws://", ""});
+    response.close = true;
+    return http::write_response(response);
+  }();
+  return text;
+}
+
+}  // namespace
+
+void Connection::open(const Opening& opening) {
+  last_heard_ = worker_.wheel().now();
+  if (!opening.proxy_header && !opening.tls) return worker_.opened(*this);
+  extra_ = std::make_unique<Extra>();
+  extra_->beginning = std::make_unique<Beginning>();
+  extra_->beginning->contexts = opening.tls;
+  if (opening.proxy_header) extra_->beginning->stage = Beginning::Stage::proxy_header;
+  set_deadline(last_heard_ + ticks(worker_.config().limits.handshake_timeout));
+  wait_readable();
+}
+
+void Connection::on_beginning_readable() {
+  Beginning& beginning = *extra_->beginning;
+  switch (beginning.stage) {
+    case Beginning::Stage::proxy_header: return read_proxy_header();
+    case Beginning::Stage::silent:
+      beginning.stage = Beginning::Stage::handshake;
+      worker_.wheel().cancel(*this);  // the wait for its turn is not its fault
+      return worker_.handshakes().enter(*this, worker_.handshakes_in_flight_max());
+    case Beginning::Stage::handshake: return worker_.handshakes().make_ready(*this);
+  }
+}
+
+void Connection::on_begun() {
+  worker_.handshakes().leave(*this);
+  worker_.wheel().cancel(*this);
+  extra_->beginning.reset();
+  if (!extra_->tls && extra_->source.family == proxy::Family::none) extra_.reset();
+  worker_.opened(*this);
+}
+
+void Connection::on_beginning_deadline() {
+  if (extra_->beginning->stage == Beginning::Stage::proxy_header) return refuse_proxy_header("it did not come in time");
+  worker_.metrics().tls_faults.add("timeout");
+  close();
+}
+
+// --- the PROXY protocol
+
+// Not a byte more than the header is read: what follows belongs to TLS or HTTP.
+void Connection::read_proxy_header() {
+  std::string& header = extra_->beginning->header;
+  for (;;) {
+    const proxy::ParseStep step = proxy::parse_header(header);
+    if (const auto* const fault = std::get_if<proxy::Fault>(&step)) return refuse_proxy_header(proxy::describe(*fault));
+    if (const auto* const parsed = std::get_if<proxy::Header>(&step)) {
+      CRIER_ASSERT(parsed->bytes == header.size());
+      extra_->source = parsed->source;
+      break;
+    }
+    const std::size_t had = header.size();
+    header.resize(std::get<proxy::NeedMore>(step).bytes_min);
+    const ssize_t got = ::recv(socket_.native_handle(), header.data() + had, header.size() - had, 0);
+    header.resize(had + static_cast<std::size_t>(got > 0 ? got : 0));
+    if (got > 0) {
+      worker_.metrics().bytes_in.add(static_cast<std::uint64_t>(got));
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return wait_readable();
+    return refuse_proxy_header("the connection ended before it was whole");
+  }
+  if (!extra_->beginning->contexts) return on_begun();
+  header = {};
+  extra_->beginning->stage = Beginning::Stage::silent;
+  wait_readable();
+}
+
+// Without an answer: to what, nobody knows.
+void Connection::refuse_proxy_header(std::string_view why) {
+  worker_.metrics().refused.add("proxy_protocol");
+  if (runtime::log_enabled(runtime::LogLevel::debug)) {
+    runtime::log(runtime::LogLevel::debug, "PROXY header refused",
+                 {{"peer", peer_address()}, {"why", std::string(why)}});
+  }
+  close();
+}
+
+std::string Connection::peer_address() const {
+  switch (extra_ ? extra_->source.family : proxy::Family::none) {
+    case proxy::Family::v4: return text_of_v4(extra_->source.address.data());
+    case proxy::Family::v6: return text_of_v6(extra_->source.address.data());
+    case proxy::Family::unix_socket: return "unix";
+    case proxy::Family::none: break;
+  }
+  sockaddr_storage peer{};
+  socklen_t bytes = sizeof(peer);
+  auto& socket = const_cast<Socket&>(socket_);  // NOLINT: Asio hands out a handle of what may be changed only
+  if (::getpeername(socket.native_handle(), reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) return "";
+  switch (peer.ss_family) {
+    case AF_UNIX: return "unix";
+    case AF_INET: return text_of_v4(&reinterpret_cast<const sockaddr_in*>(&peer)->sin_addr);
+    case AF_INET6: return text_of_v6(&reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_addr);
+    default: return "";
+  }
+}
+
+// --- the handshake
+
+HandshakeQueue::Place& Connection::handshake_place() noexcept {
+  return extra_->beginning->place;
+}
+
+void Connection::take_handshake_turn() {
+  set_deadline(worker_.wheel().now() + ticks(worker_.config().limits.handshake_timeout));
+}
+
+void Connection::step_handshake() {
+  if (!extra_->tls) {
+    extra_->tls =
+        std::make_unique<TlsStream>(std::move(extra_->beginning->contexts), socket_.native_handle(), worker_.metrics());
+  }
+  TlsStream& tls = *extra_->tls;
+  switch (tls.handshake()) {
+    case TlsStream::Step::wants_read: return wait_readable();
+    case TlsStream::Step::wants_write: return wait_writable();
+    case TlsStream::Step::done: break;
+    default: return on_handshake_failed(tls.fault());
+  }
+  worker_.metrics().tls_handshakes.add();
+  if (tls.resumed()) worker_.metrics().tls_resumed.add();
+  on_begun();
+}
+
+// OpenSSL has sent an alert where there is one. It arrives only if the socket is not closed while bytes of the peer's
+// are unread: so our side ends, and theirs gets a moment.
+void Connection::on_handshake_failed(std::string_view label) {
+  worker_.metrics().tls_faults.add(label);
+  if (runtime::log_enabled(runtime::LogLevel::debug)) {
+    runtime::log(runtime::LogLevel::debug, "TLS handshake failed",
+                 {{"peer", peer_address()}, {"why", std::string(label)}});
+  }
+  if (label == "closed") return close();
+  worker_.handshakes().leave(*this);
+  extra_->beginning.reset();
+  extra_->tls.reset();
+  if (label == "plain_http") outbox_.own(worker_.shard().chunks()).append(plain_http_answer());
+  finish({alert_patience});
+}
+
+}  // namespace crier::net

@@ -1,0 +1,81 @@
+#include "broker/net/tls_handshake_queue.hpp"
+
+#include <asio/post.hpp>
+
+#include "broker/net/connection.hpp"
+#include "protocol/base/check.hpp"
+
+namespace crier::net {
+
+void HandshakeQueue::enter(Connection& connection, std::size_t in_flight_max) {
+  Place& place = connection.handshake_place();
+  CRIER_ASSERT(place.state_ == Place::State::outside && in_flight_max > 0);
+  in_flight_max_ = in_flight_max;
+  place.state_ = Place::State::waiting;
+  place.at_ = waiting_.insert(waiting_.end(), &connection);
+  metrics_.tls_waiting.add(1);
+  post();
+}
+
+void HandshakeQueue::make_ready(Connection& connection) {
+  Place& place = connection.handshake_place();
+  if (place.state_ != Place::State::in_flight) return;
+  place.state_ = Place::State::ready;
+  ready_.splice(ready_.end(), in_flight_, place.at_);
+  post();
+}
+
+void HandshakeQueue::leave(Connection& connection) {
+  Place& place = connection.handshake_place();
+  switch (place.state_) {
+    case Place::State::outside: return;
+    case Place::State::waiting:
+      waiting_.erase(place.at_);
+      metrics_.tls_waiting.add(-1);
+      break;
+    case Place::State::in_flight:
+    case Place::State::ready:
+      (place.state_ == Place::State::ready ? ready_ : in_flight_).erase(place.at_);
+      metrics_.tls_in_flight.add(-1);
+      if (!waiting_.empty()) post();
+      break;
+  }
+  place.state_ = Place::State::outside;
+}
+
+void HandshakeQueue::post() {
+  if (posted_) return;
+  posted_ = true;
+  // Behind what is ready now: on a one-thread context the loop looks for events and runs them between two steps.
+  asio::post(context_, [this] {
+    posted_ = false;
+    run();
+  });
+}
+
+void HandshakeQueue::admit() {
+  while (!waiting_.empty() && in_flight_.size() + ready_.size() < in_flight_max_) {
+    Connection& connection = *waiting_.front();
+    Place& place = connection.handshake_place();
+    place.state_ = Place::State::ready;
+    ready_.splice(ready_.end(), waiting_, place.at_);
+    metrics_.tls_waiting.add(-1);
+    metrics_.tls_in_flight.add(1);
+    connection.take_handshake_turn();
+  }
+}
+
+void HandshakeQueue::run() {
+  admit();
+  if (!ready_.empty()) {
+    Connection& connection = *ready_.front();
+    Place& place = connection.handshake_place();
+    place.state_ = Place::State::in_flight;
+    in_flight_.splice(in_flight_.end(), ready_, place.at_);
+    connection.step_handshake();
+  }
+  const bool room = !waiting_.empty() && in_flight_.size() + ready_.size() < in_flight_max_;
+  if (!ready_.empty() || room) post();
+}
+
+}  // namespace crier::net
