@@ -137,6 +137,12 @@ void AdminServer::start() {
   accept();
 }
 
+void AdminServer::set_access(std::shared_ptr<const auth::Authenticator> authenticator,
+                             std::vector<std::string> hosts) {
+  authenticator_ = std::move(authenticator);
+  hosts_ = std::move(hosts);
+}
+
 std::string AdminServer::address() const {
   return net::text_of(acceptor_.local_endpoint());
 }

@@ -14,10 +14,19 @@
 
 #include "broker/admin/metrics_collector.hpp"
 #include "broker/admin/readiness.hpp"
+#include "broker/auth/authenticator.hpp"
 #include "protocol/http/request.hpp"
 #include "protocol/http/response_writer.hpp"
 
 namespace crier::admin {
+
+// How reloads of the configuration went.
+struct ReloadStatus {
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::int64_t last_success_s = 0;  // Unix time; 0: none yet
+  bool last_failed = false;
+};
 
 class AdminServer {
  public:
@@ -25,6 +34,9 @@ class AdminServer {
               std::vector<const runtime::ThreadMetrics*> threads);
   ~AdminServer();
   void start();
+  // At start and at each reload, on the thread that serves.
+  void set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts);
+  void set_reloads(const ReloadStatus& reloads) { reloads_ = reloads; }
   [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
   [[nodiscard]] std::string address() const;
   // The answer to a request; public for the tests.
@@ -38,7 +50,9 @@ class AdminServer {
 
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer pause_;
+  std::shared_ptr<const auth::Authenticator> authenticator_;
   std::vector<std::string> hosts_;
+  ReloadStatus reloads_;
   Readiness readiness_;
   MetricsCollector broker_metrics_;
   ProcessCollector process_metrics_;

@@ -52,6 +52,10 @@ void start_log(LogLevel level, bool json) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void set_log_level(LogLevel level) {
+  spdlog::default_logger_raw()->set_level(level_of(level));
+}
+
 bool log_enabled(LogLevel level) {
   return spdlog::default_logger_raw()->should_log(level_of(level));
 }

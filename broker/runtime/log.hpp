@@ -14,6 +14,9 @@ enum class LogLevel : unsigned char { debug, info, warn, error };
 // Once, before any thread runs.
 void start_log(LogLevel level, bool json);
 
+// Any thread, at any time.
+void set_log_level(LogLevel level);
+
 struct LogField {
   std::string_view name;
   std::string value;
