@@ -1,34 +1,36 @@
 // crier: arguments, then the server.
 #include <cstdio>
+#include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "broker/config/config_loader.hpp"
+#include "broker/log_level.hpp"
 #include "broker/runtime/log.hpp"
 #include "broker/server.hpp"
+#include "broker/trust.hpp"
 
 namespace {
 
 constexpr int exit_cannot_start = 1;
 constexpr int exit_usage = 2;
 
-crier::runtime::LogLevel log_level(crier::config::LogLevel level) {
-  switch (level) {
-    case crier::config::LogLevel::debug: return crier::runtime::LogLevel::debug;
-    case crier::config::LogLevel::info: return crier::runtime::LogLevel::info;
-    case crier::config::LogLevel::warn: return crier::runtime::LogLevel::warn;
-    case crier::config::LogLevel::error: return crier::runtime::LogLevel::error;
-  }
-  __builtin_unreachable();
-}
-
-int serve(crier::config::Config config) {
-  crier::runtime::start_log(log_level(config.log.level), config.log.format == crier::config::LogFormat::json);
-  crier::Server server(std::move(config));
+int serve(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load) {
+  const crier::config::Log& log = line.config.log;
+  crier::runtime::start_log(crier::log_level(log.level), log.format == crier::config::LogFormat::json);
+  crier::Server server(std::move(line), std::move(load));
   if (const auto opened = server.open(); !opened) {
     std::fprintf(stderr, "crier: %s\n", opened.error().c_str());
     return exit_cannot_start;
   }
   return server.run();
+}
+
+// Of the files that a configuration names: the configuration itself is sound.
+int tell_faults(const std::string& file, const std::vector<std::string>& faults) {
+  for (const std::string& fault : faults) std::fprintf(stderr, "%s: %s\n", file.c_str(), fault.c_str());
+  return exit_usage;
 }
 
 }  // namespace
@@ -37,8 +39,11 @@ int main(int argc, char** argv) {
   using Action = crier::config::CommandLine::Action;
   crier::config::CommandLine line = crier::config::parse_command_line(argc, argv);
   switch (line.action) {
-    case Action::serve: return serve(std::move(line.config));
+    case Action::serve:
+      return serve(std::move(line), [argc, argv] { return crier::config::parse_command_line(argc, argv); });
     case Action::check:
+      if (const auto trust = crier::Trust::read(line.config); !trust) return tell_faults(line.file, trust.error());
+      break;
     case Action::finished: break;
     case Action::tool: std::fprintf(stderr, "crier %s: not part of this build\n", line.tool.c_str()); return exit_usage;
   }

@@ -61,7 +61,8 @@ std::string human_bytes(std::size_t bytes) {
 
 }  // namespace
 
-Server::Server(config::Config config) : config_(std::move(config)) {
+Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> load)
+    : config_(std::move(loaded.config)), load_(std::move(load)), file_(std::move(loaded.file)) {
   descriptors_ = raise_descriptor_limit();
   const std::size_t possible =
       descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
@@ -91,8 +92,9 @@ Result<std::monostate, std::string> Server::take_state() {
   epoch_ = saved ? saved->epoch : new_epoch();
   const std::uint64_t start = saved ? saved->sequence : 0;
   for (unsigned i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<net::Worker>(config_, authenticator_, workers_, static_cast<hub::ShardId>(i),
-                                                     static_cast<hub::ShardId>(threads), epoch_, start));
+    workers_.push_back(std::make_unique<net::Worker>(config_, trust_.authenticator, workers_,
+                                                     static_cast<hub::ShardId>(i), static_cast<hub::ShardId>(threads),
+                                                     epoch_, start));
   }
   if (!saved) return std::monostate{};
   for (const auto& worker : workers_) worker->home().restore_floor(saved->floor);
@@ -137,17 +139,15 @@ bool Server::save_state() {
 }
 
 Result<std::monostate, std::string> Server::open() {
-  if (auto taken = take_state(); !taken) return taken;
-  net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = nullptr};
-  if (config_.tls.enabled()) {
-    auto contexts = net::TlsContexts::make(config_.tls);
-    if (!contexts) {
-      std::string faults;
-      for (const std::string& fault : contexts.error()) faults += (faults.empty() ? "" : "\n") + fault;
-      return faults;
-    }
-    opening.tls = std::move(*contexts);
+  auto trust = Trust::read(config_);
+  if (!trust) {
+    std::string faults;
+    for (const std::string& fault : trust.error()) faults += (faults.empty() ? "" : "\n") + fault;
+    return faults;
   }
+  trust_ = std::move(*trust);
+  if (auto taken = take_state(); !taken) return taken;
+  const net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = trust_.tls};
   for (const std::string& address : config_.server.listen) {
     auto listener = net::Listener::open(context_, address, workers_, {connections_max_, opening});
     if (!listener) return listener.error();
@@ -165,12 +165,15 @@ Result<std::monostate, std::string> Server::open() {
 int Server::run() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
+  signals_.add(SIGHUP);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
   on_signal();
   for (const auto& worker : workers_) worker->run_in_thread();
   for (const auto& listener : listeners_) listener->start();
   admin_->start();
+  admin_->set_access(trust_.authenticator, config_.server.admin_hosts);
+  watch_files();
   print_summary();
   context_.run();
   for (const auto& worker : workers_) worker->stop();
@@ -209,6 +212,10 @@ void Server::print_summary() const {
 void Server::on_signal() {
   signals_.async_wait([this](const asio::error_code& error, int number) {
     if (error) return;
+    if (number == SIGHUP) {
+      if (!draining_) reload("SIGHUP");
+      return on_signal();
+    }
     runtime::log(runtime::LogLevel::info, draining_ ? "second signal: ending at once" : "signal: closing connections",
                  {{"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"}});
     if (draining_) return context_.stop();
@@ -219,6 +226,7 @@ void Server::on_signal() {
 
 void Server::begin_drain() {
   draining_ = true;
+  files_timer_.cancel();
   admin_->readiness().set_draining();
   for (const auto& listener : listeners_) listener->stop();
   for (const auto& worker : workers_) worker->shut_down();

@@ -1,0 +1,28 @@
+#include "broker/trust.hpp"
+
+#include <utility>
+
+namespace crier {
+
+Result<Trust, std::vector<std::string>> Trust::read(const config::Config& config) {
+  Trust trust;
+  std::vector<std::string> faults;
+  auto authenticator = auth::Authenticator::make(config.auth);
+  if (authenticator) {
+    trust.authenticator = std::move(*authenticator);
+  } else {
+    faults = std::move(authenticator.error());
+  }
+  if (config.tls.enabled()) {
+    auto tls = net::TlsContexts::make(config.tls);
+    if (tls) {
+      trust.tls = std::move(*tls);
+    } else {
+      for (std::string& fault : tls.error()) faults.push_back(std::move(fault));
+    }
+  }
+  if (!faults.empty()) return faults;
+  return trust;
+}
+
+}  // namespace crier
