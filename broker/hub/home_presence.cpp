@@ -23,7 +23,7 @@ void Home::join(HomeChannel& channel, const Member& member) {
   const bool was_member = channel.members.remove(member.session, &former);
   // What waited for the engine may be answered after the session's younger subscription, which stands.
   const bool younger = was_member && static_cast<std::int32_t>(former.serial - member.serial) > 0;
-  const bool added = channel.members.add(younger ? std::move(former) : member);
+  const bool added = channel.members.add(younger ? former : member);
   CRIER_ASSERT(added);
   if (was_member) return;
   metrics_.members.add(1);

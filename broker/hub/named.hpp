@@ -35,6 +35,7 @@ class Named {
   }
   static void* operator new(std::size_t size) = delete;  // there would be no room for the name
   // Frees the whole block, whose size the compiler does not know.
+  // NOLINTNEXTLINE(misc-new-delete-overloads): a deleted operator new counts as none
   static void operator delete(void* block) noexcept { ::operator delete(block); }
 
  private:
