@@ -8,67 +8,66 @@ constexpr std::int64_t KiB = 1024;
 constexpr std::int64_t MiB = 1024 * KiB;
 constexpr std::int64_t GiB = 1024 * MiB;
 
+constexpr Range total_bytes{KiB, 1024 * GiB, "Replies would not fit.", "No machine has that much."};
+constexpr Range channels{1, 100'000'000, "Nobody could subscribe.", "No machine has memory for them."};
+
 // Shorter and a loaded machine cuts off honest clients; longer and dead peers keep what they hold.
-constexpr Range timeout_range{100, 3'600'000, "A loaded machine would cut off honest clients.",
-                              "Dead peers would hold their connections that long."};
+constexpr Range timeouts{100, 3'600'000, "A loaded machine would cut off honest clients.",
+                         "Dead peers would hold their connections that long."};
 
 constexpr auto limits_keys = std::to_array<Key<Limits>>({
     {"connections_max",
      [](const Exchange& x, Limits& t) {
        exchange_integer(x, t.connections_max,
-                    {0, 10'000'000, "0 takes as many as file descriptors allow.", "No process has that many."});
+                        {0, 10'000'000, "0 takes as many as file descriptors allow.", "No process has that many."});
      }},
-    {"handshake_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.handshake_timeout, timeout_range); }},
-    {"body_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.body_timeout, timeout_range); }},
-    {"idle_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.idle_timeout, timeout_range); }},
+    {"handshake_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.handshake_timeout, timeouts); }},
+    {"body_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.body_timeout, timeouts); }},
+    {"idle_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.idle_timeout, timeouts); }},
     {"heartbeat",
      [](const Exchange& x, Limits& t) {
        exchange_duration(x, t.heartbeat,
-                     {1'000, 3'600'000, "Pings would outweigh the messages.", "Dead peers would go unnoticed."});
+                         {1'000, 3'600'000, "Pings would outweigh the messages.", "Dead peers would go unnoticed."});
      }},
     {"header_bytes_max",
      [](const Exchange& x, Limits& t) {
        exchange_size(x, t.header_bytes_max,
-                 {KiB, MiB, "Ordinary browsers' requests would be refused.",
-                  "Each connection could take that much before it is known."});
+                     {KiB, MiB, "Ordinary browsers' requests would be refused.",
+                      "Each connection could take that much before it is known."});
      }},
     {"incoming_bytes_max",
      [](const Exchange& x, Limits& t) {
        exchange_size(x, t.incoming_bytes_max,
-                 {KiB, GiB, "Ordinary commands would be refused.", "One message could fill the memory."});
+                     {KiB, GiB, "Ordinary commands would be refused.", "One message could fill the memory."});
      }},
     {"channels_per_connection_max",
      [](const Exchange& x, Limits& t) {
        exchange_integer(x, t.channels_per_connection_max,
-                    {1, 1'000'000, "Nobody could subscribe.", "One connection could take every channel."});
+                        {1, 1'000'000, "Nobody could subscribe.", "One connection could take every channel."});
      }},
     {"outbox_bytes_max",
      [](const Exchange& x, Limits& t) {
        exchange_size(x, t.outbox_bytes_max,
-                 {KiB, GiB, "Replies would not fit.", "One slow subscriber could fill the memory."});
+                     {KiB, GiB, "Replies would not fit.", "One slow subscriber could fill the memory."});
      }},
     {"outbox_total_bytes_max",
-     [](const Exchange& x, Limits& t) {
-       exchange_size(x, t.outbox_total_bytes_max, {KiB, 1024 * GiB, "Replies would not fit.", "No machine has that much."});
-     }},
+     [](const Exchange& x, Limits& t) { exchange_size(x, t.outbox_total_bytes_max, total_bytes); }},
     {"inflight_bytes_max",
      [](const Exchange& x, Limits& t) {
        exchange_size(x, t.inflight_bytes_max,
-                 {KiB, GiB, "Publishers would come to a halt.", "One publisher could fill the memory."});
+                     {KiB, GiB, "Publishers would come to a halt.", "One publisher could fill the memory."});
      }},
     {"history_bytes_max",
      [](const Exchange& x, Limits& t) {
        exchange_size(x, t.history_bytes_max,
-                 {KiB, 1024 * GiB, "Hardly a message could be kept: history = { messages = 0 } keeps none.",
-                  "No machine has that much."});
+                     {KiB, 1024 * GiB, "Hardly a message could be kept: history = { messages = 0 } keeps none.",
+                      "No machine has that much."});
      }},
-    {"channels_max",
-     [](const Exchange& x, Limits& t) {
-       exchange_integer(x, t.channels_max, {1, 100'000'000, "Nobody could subscribe.", "No machine has memory for them."});
-     }},
+    {"channels_max", [](const Exchange& x, Limits& t) { exchange_integer(x, t.channels_max, channels); }},
     {"idempotency_keys_max",
      [](const Exchange& x, Limits& t) {
-       exchange_integer(x, t.idempotency_keys_max,
+       exchange_integer(
+           x, t.idempotency_keys_max,
            {1, 100'000'000, "No publish with a key would be known again.", "No machine has memory for them."});
      }},
 });

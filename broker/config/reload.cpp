@@ -14,26 +14,10 @@
 namespace crier::config {
 namespace {
 
-// What the start decides: sockets, threads, and what is sized or divided among them.
-constexpr std::array<std::string_view, 18> fixed_settings{
-    "server.listen",
-    "server.admin",
-    "server.threads",
-    "server.proxy_protocol",
-    "server.state_dir",
-    "limits.connections_max",
-    "limits.outbox_bytes_max",
-    "limits.outbox_total_bytes_max",
-    "limits.inflight_bytes_max",
-    "limits.history_bytes_max",
-    "limits.channels_max",
-    "limits.idempotency_keys_max",
-    "compression.min_bytes",
-    "compression.level",
-    "engine.kind",
-    "engine.queue_bytes_max",
-    "engine.timeout",
-    "log.format",
+// What the start decides: sockets, threads, the engine, and what is counted against the process's descriptors.
+constexpr std::array<std::string_view, 10> fixed_settings{
+    "server.listen",          "server.admin", "server.threads",         "server.proxy_protocol", "server.state_dir",
+    "limits.connections_max", "engine.kind",  "engine.queue_bytes_max", "engine.timeout",        "log.format",
 };
 
 bool is_fixed(std::string_view id) {

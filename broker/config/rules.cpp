@@ -114,10 +114,13 @@ std::optional<Objection> judge_directory(std::string_view text) {
   return judge_system_path(text, "a directory's path, as \"/var/lib/crier\", or \"\" for none");
 }
 
+bool looks_like_key(std::string_view text) {
+  return text.find("-----BEGIN") != std::string_view::npos || text.starts_with('{');
+}
+
 std::optional<Objection> judge_file(std::string_view text) {
-  if (text.starts_with("-----BEGIN")) {
-    return Objection{"a file's path, as \"/etc/crier/key.pem\", or \"\" for none",
-                     "The PEM text belongs into the file."};
+  if (looks_like_key(text)) {
+    return Objection{"a file's path, as \"/etc/crier/key.pem\", or \"\" for none", "The key belongs into the file."};
   }
   return judge_system_path(text, "a file's path, as \"/etc/crier/key.pem\", or \"\" for none");
 }

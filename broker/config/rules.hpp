@@ -16,6 +16,7 @@ namespace crier::config {
 [[nodiscard]] std::optional<Objection> judge_origin(std::string_view text);
 [[nodiscard]] std::optional<Objection> judge_directory(std::string_view text);  // "": none
 [[nodiscard]] std::optional<Objection> judge_file(std::string_view text);       // "": none
+[[nodiscard]] bool looks_like_key(std::string_view text);  // PEM or JSON, in the place of its file's name
 [[nodiscard]] std::optional<Objection> judge_needed_file(std::string_view text);
 [[nodiscard]] std::optional<Objection> judge_certificate_name(std::string_view text);  // "*." for one label
 [[nodiscard]] std::optional<Objection> judge_service_name(std::string_view text);

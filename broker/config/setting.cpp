@@ -4,20 +4,24 @@
 #include <charconv>
 
 #include "broker/config/names.hpp"
+#include "broker/config/rules.hpp"
 #include "broker/config/units.hpp"
 
 namespace crier::config {
 namespace {
 
 // Where a secret may stand, be it by a slip of the table or of the value's kind: such a value is in no message.
-bool may_be_secret(std::string_view id) {
-  return id == "auth" || id == "auth.jwt" || id == "auth.jwt.secret" || id == "auth.service_key" ||
-         (id.starts_with("auth.service_key[") && (id.ends_with(']') || id.ends_with(".sha256")));
+bool may_be_secret(std::string_view id, const Value& value) {
+  if (id == "auth" || id == "auth.jwt" || id == "auth.jwt.secret") return true;
+  const bool of_service = id.starts_with("auth.service_key");
+  if (of_service && (id.find('.', id.find('.') + 1) == std::string_view::npos || id.ends_with(".sha256"))) return true;
+  const auto* text = std::get_if<std::string>(&value.data);
+  return text != nullptr && looks_like_key(*text);
 }
 
 std::string found_text(const Setting& setting, std::string_view expected, std::string_view consequence) {
   std::string out = "found ";
-  out += may_be_secret(setting.id) ? describe_kind(setting.value) : describe(setting.value);
+  out += may_be_secret(setting.id, setting.value) ? describe_kind(setting.value) : describe(setting.value);
   out += ", expected " + std::string(expected) + ".";
   if (!consequence.empty()) out.append(" ").append(consequence);
   return out;

@@ -1,55 +1,14 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "broker/config/config_loader.hpp"
 #include "broker/config/version.hpp"
+#include "tests/unit/broker/config/command_line_support.hpp"
 
 namespace crier::config {
 namespace {
-
-CommandLine run(const std::vector<std::string>& words) {
-  std::vector<const char*> argv{"crier"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  return parse_command_line(static_cast<int>(argv.size()), argv.data());
-}
-
-// What a refused command line says; "" when it was taken.
-std::string refusal(const std::vector<std::string>& words) {
-  const CommandLine line = run(words);
-  if (line.action == CommandLine::Action::serve) return "";
-  EXPECT_EQ(line.exit_code, 2) << line.output;
-  return line.output;
-}
-
-Config config_of(const std::vector<std::string>& words) {
-  const CommandLine line = run(words);
-  EXPECT_EQ(line.action, CommandLine::Action::serve) << line.output;
-  EXPECT_EQ(line.exit_code, 0);
-  return line.config;
-}
-
-// A file of this test's own, gone with it.
-class File {
- public:
-  explicit File(const std::string& text)
-      : path_(std::filesystem::path(::testing::TempDir()) /
-              ("crier_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "_" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml")) {
-    std::ofstream(path_) << text;
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { std::filesystem::remove(path_); }
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 constexpr const char* loopback_wanted =
     "expected a loopback address (127.0.0.1, [::1] or localhost) or a Unix socket while protected mode is in force. "
@@ -196,6 +155,56 @@ TEST(CommandLine, Helps_with_every_option_its_default_and_examples) {
     EXPECT_NE(serve.output.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(run({"serve", "-h", "--threads", "many"}).output, serve.output);
+}
+
+TEST(CommandLine, Hands_the_words_of_a_tool_on_as_they_are) {
+  const CommandLine line = run({"key", "new", "orders", "--help", "-x=1"});
+  EXPECT_EQ(line.action, CommandLine::Action::tool);
+  EXPECT_EQ(line.tool, "key");
+  EXPECT_EQ(line.arguments, (std::vector<std::string>{"new", "orders", "--help", "-x=1"}));
+  EXPECT_EQ(run({"token"}).tool, "token");
+}
+
+TEST(CommandLine, Names_the_file_that_it_read) {
+  const File file("");
+  EXPECT_EQ(run({"serve"}).file, "");
+  EXPECT_EQ(run({"serve", "--config", file.path()}).file, file.path());
+  EXPECT_EQ(run({"check", file.path()}).file, file.path());
+}
+
+TEST(Check, Says_that_a_file_is_sound_and_what_it_allows) {
+  const File file(
+      "[server]\nlisten = ['0.0.0.0:80', 'unix:/run/crier']\nhosts = ['a.example']\n[auth.jwt]\nsecret = '" +
+      std::string(32, 's') + "'\n[[auth.service_key]]\nname = 'orders'\nsha256 = '" + std::string(64, '0') +
+      "'\npublish = ['orders.>', 'log']\nmanage = true\n[[auth.service_key]]\nname = 'idle'\nsha256 = '" +
+      std::string(64, '1') + "'\n[namespace.chat]\nsubscribe = 'authenticated'\nhistory_access = 'nobody'\n");
+  const CommandLine line = run({"check", file.path()});
+  EXPECT_EQ(line.action, CommandLine::Action::check);
+  EXPECT_EQ(line.exit_code, 0);
+  EXPECT_EQ(line.output, file.path() +
+                             ": OK\n"
+                             "  listens on 0.0.0.0:80, unix:/run/crier; administration on 127.0.0.1:9008\n"
+                             "  tokens: [HS256]\n"
+                             "  service key orders: publish orders.>, log; manage.\n"
+                             "  service key idle is granted no channel.\n"
+                             "  without a token or key: as anyone\n"
+                             "  namespace   subscribe      publish        history        presence       patterns\n"
+                             "  chat        authenticated  granted        nobody         subscribers    granted\n"
+                             "  default     anyone         granted        subscribers    subscribers    granted\n");
+}
+
+TEST(Check, Tells_every_problem_as_serve_would) {
+  const File file("[server]\nthreads = 300\nlisen = []\n");
+  EXPECT_EQ(refusal({"check", file.path()}), refusal({"serve", "--config", file.path()}));
+  EXPECT_EQ(refusal({"check", "/no/such/crier.toml"}),
+            "/no/such/crier.toml: cannot read it: No such file or directory.\n");
+}
+
+TEST(Check, Wants_one_file_and_no_option) {
+  EXPECT_EQ(refusal({"check"}), "FILE: given 0 times, expected once, see `crier check --help`.\n");
+  EXPECT_EQ(refusal({"check", "a", "b"}), "FILE: given 2 times, expected once, see `crier check --help`.\n");
+  EXPECT_EQ(refusal({"check", "a", "--threads", "3"}), "--threads: unknown option, see `crier check --help`.\n");
+  EXPECT_NE(run({"check", "--help"}).output.find("Usage: crier check"), std::string::npos);
 }
 
 TEST(CommandLine, Tells_its_version) {

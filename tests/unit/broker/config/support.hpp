@@ -39,4 +39,12 @@ inline Config parsed(std::string_view text) {
   return result ? *result : Config{};
 }
 
+// What makes tokens and a service key configured.
+inline std::string with_secret(std::size_t bytes = 32) {
+  return "[auth.jwt]\nsecret = '" + std::string(bytes, 's') + "'\n";
+}
+inline std::string service_key(const std::string& name, char digit = 'a') {
+  return "[[auth.service_key]]\nname = '" + name + "'\nsha256 = '" + std::string(64, digit) + "'\n";
+}
+
 }  // namespace crier::config
