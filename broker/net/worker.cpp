@@ -27,6 +27,7 @@ hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId sel
   hub::ShardSettings settings;
   settings.self = self;
   settings.shard_count = count;
+  settings.home.shard_count = count;
   settings.home.channels_max = share(config.limits.channels_max);
   settings.home.history_bytes_max = share(config.limits.history_bytes_max);
   settings.home.idempotency_keys_max = share(config.limits.idempotency_keys_max);
