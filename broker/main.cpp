@@ -9,6 +9,7 @@
 #include "broker/log_level.hpp"
 #include "broker/runtime/log.hpp"
 #include "broker/server.hpp"
+#include "broker/tools/tools.hpp"
 #include "broker/trust.hpp"
 
 namespace {
@@ -33,6 +34,13 @@ int tell_faults(const std::string& file, const std::vector<std::string>& faults)
   return exit_usage;
 }
 
+int run_tool(const crier::config::CommandLine& line) {
+  const crier::tools::Outcome outcome = crier::tools::run_tool(line.tool, line.arguments);
+  std::fputs(outcome.output.c_str(), stdout);
+  std::fputs(outcome.errors.c_str(), stderr);
+  return outcome.exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,7 +53,7 @@ int main(int argc, char** argv) {
       if (const auto trust = crier::Trust::read(line.config); !trust) return tell_faults(line.file, trust.error());
       break;
     case Action::finished: break;
-    case Action::tool: std::fprintf(stderr, "crier %s: not part of this build\n", line.tool.c_str()); return exit_usage;
+    case Action::tool: return run_tool(line);
   }
   std::fputs(line.output.c_str(), line.exit_code == 0 ? stdout : stderr);
   return line.exit_code;

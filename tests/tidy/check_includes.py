@@ -31,7 +31,8 @@ OURS = {
     "broker/net": BELOW_NET + ["broker/net/demo", "protocol/proxy"],
     "broker/net/demo": [],
     "broker/admin": BELOW_NET + ["broker/net"],
-    "broker": BELOW_NET + ["broker/net", "broker/admin"],
+    "broker/tools": BASE + ["protocol/command", "broker/auth", "broker/config"],
+    "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/tools"],
 }
 
 NETWORK = r"broker/(runtime/loop[^/]*|net/.*|admin/.*|server[^/]*|main\.cpp)"
@@ -51,7 +52,7 @@ LIBRARIES = {
     "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(auth|net|session|state)/.*|broker/server[^/]*",
                 "digests of the handshake and of the state file, random ids, tokens; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
-    "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin)/.*",
+    "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*",
                       "nothing on the path of a message builds a tree"),
     "threads": (r"thread|mutex|shared_mutex|condition_variable|future",
                 r"broker/(runtime|admin|net)/.*|broker/(server[^/]*|main\.cpp)",

@@ -1,0 +1,57 @@
+// The options of the tools. The parser of the broker's own command line would split "[a,b]" at the comma, which is one
+// channel's name or one JSON text here.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/tools/tools.hpp"
+
+namespace crier::tools {
+
+struct Option {
+  std::string_view name;  // "--kid"
+  std::string_view form;  // "KEY_ID"; "": a switch
+  std::string_view help;
+  bool repeatable = false;
+};
+
+struct Usage {
+  std::string_view command;   // "crier key new"
+  std::string_view synopsis;  // what stands behind it, but for the options
+  std::string_view summary;   // a sentence
+  std::span<const Option> options;
+  std::string_view footer;    // lines
+  std::size_t words_min = 0;  // that are no options
+  std::size_t words_max = 0;
+};
+
+class Options {
+ public:
+  // Answers what to end with when there is nothing to do: --help, or wrong options.
+  [[nodiscard]] std::optional<Outcome> parse(const Usage& usage, std::span<const std::string> arguments);
+
+  [[nodiscard]] bool has(std::string_view name) const;
+  // In the order in which they were given.
+  [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string> one(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+
+ private:
+  struct Given {
+    std::string_view name;
+    std::string value;
+  };
+  std::vector<Given> given_;
+  std::vector<std::string> words_;
+};
+
+[[nodiscard]] std::string help_text(const Usage& usage);
+// "crier key new: --kid: given 2 times, expected once; see `crier key new --help`."
+[[nodiscard]] Outcome wrong_usage(const Usage& usage, const std::string& what);
+[[nodiscard]] Outcome refused(const Usage& usage, const std::string& what);
+
+}  // namespace crier::tools
