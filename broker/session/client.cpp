@@ -98,9 +98,9 @@ void Client::run(const command::Command& command, std::uint32_t request, std::ui
                  [&](const command::Auth& auth_command) { auth(auth_command, slot); },
                  [&](const command::History& history_command) { history(history_command, std::move(slot)); },
                  [&](const command::Presence& presence_command) { presence(presence_command, std::move(slot)); },
-                 [&](const command::Channels&) { unsupported(op, slot, "", "listing channels is"); },
-                 [&](const command::Disconnect&) { unsupported(op, slot, "", "disconnecting clients is"); },
-                 [&](const command::Kick& kick) { unsupported(op, slot, kick.channel, "ending subscriptions is"); },
+                 [&](const command::Channels& channels_command) { channels(channels_command, std::move(slot)); },
+                 [&](const command::Disconnect& whom) { disconnect(whom, std::move(slot)); },
+                 [&](const command::Kick& whom) { kick(whom, std::move(slot)); },
              },
              command.body);
 }
@@ -116,10 +116,6 @@ void Client::fail(const ReplySlot& slot, Op op, std::string_view channel, Error 
                                   .channel = std::string(channel),
                                   .error = std::move(error),
                                   .retry_after_s = std::nullopt});
-}
-
-void Client::unsupported(Op op, const ReplySlot& slot, std::string_view channel, std::string_view what) {
-  fail(slot, op, channel, {ErrorCode::unavailable, "", std::string(what) + " not available in this version"});
 }
 
 const config::Namespace& Client::settings_of(std::string_view channel) const {

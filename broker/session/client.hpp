@@ -58,7 +58,7 @@ class Client : public hub::Subscriber {
   // The configuration or the keys have changed: what may no longer be ends.
   void on_reload();
   // Of the token; "" for everybody else.
-  [[nodiscard]] std::string_view user() const noexcept;
+  [[nodiscard]] std::string_view user() const noexcept final;
 
   void on_lost(const hub::Subscription& subscription) final;
   [[nodiscard]] bool on_subscribed(hub::SubscribeAnswer& answer) final;
@@ -68,7 +68,11 @@ class Client : public hub::Subscriber {
   void on_presence(hub::PresenceAnswer& answer) final;
   void on_published(hub::PublishAnswer& answer) final;
   void on_epoch_change(hub::Subscription& subscription, const command::Position& position) final;
+  void on_channels(hub::ChannelListing& listing) final;
+  void on_directed(hub::DirectiveOutcome& outcome) final;
   void on_credit(std::size_t bytes) final;
+  [[nodiscard]] bool on_disconnect() final;
+  [[nodiscard]] bool on_kick(std::string_view channel) final;
 
  protected:
   // Gives the reply to the client. Called in this thread, now or in a later turn.
@@ -160,7 +164,6 @@ class Client : public hub::Subscriber {
   void continue_suspended();
   void count_inflight(std::size_t bytes);
   void count_ok(command::Op op);
-  void unsupported(command::Op op, const ReplySlot& slot, std::string_view channel, std::string_view what);
   [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
   [[nodiscard]] static hub::ReplyTag tag_of(ReplySlot slot);
   [[nodiscard]] Busy& busy();
@@ -213,6 +216,14 @@ class Client : public hub::Subscriber {
   // client_query.cpp
   void history(const command::History& command, ReplySlot slot);
   void presence(const command::Presence& command, ReplySlot slot);
+
+  // client_manage.cpp
+  void channels(const command::Channels& command, ReplySlot slot);
+  void disconnect(const command::Disconnect& command, ReplySlot slot);
+  void kick(const command::Kick& command, ReplySlot slot);
+  template <class Target>
+  void direct(const Target& target, command::Op op, std::string_view channel, ReplySlot slot);
+  [[nodiscard]] std::shared_ptr<const hub::ChannelFilter> channel_filter() const;
 
   hub::SessionRef ref_;
   std::uint64_t inflight_bytes_ = 0;

@@ -5,24 +5,11 @@
 
 #include "broker/hub/presence_text.hpp"
 #include "broker/session/client.hpp"
+#include "broker/session/list_errors.hpp"
 
 namespace crier::session {
 
 using command::Op;
-
-namespace {
-
-Error too_many_lists() {
-  return {ErrorCode::limit_exceeded, "",
-          "the replies that wait hold as much as limits.outbox_bytes_max allows: ask for fewer lists at once"};
-}
-
-Error bad_cursor() {
-  return {ErrorCode::bad_request, "cursor",
-          "cursor: not one that a reply to this command gave; leave it out to begin anew"};
-}
-
-}  // namespace
 
 Error no_presence() {
   return {ErrorCode::forbidden, "channel", "presence = false in the settings of this channel's namespace"};

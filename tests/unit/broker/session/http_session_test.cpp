@@ -92,7 +92,6 @@ TEST_F(HttpSessionTest, Answers_a_single_command_that_failed_with_the_error_s_ow
   expect(R"({"op":"auth","token":"a.b.c"})", 400, "bad_request");
   expect(R"({"op":"publish","channel":"mute:a","data":1})", 403, "forbidden");
   expect(R"({"op":"publish","channel":"tiny:a","data":12345})", 413, "too_large");
-  expect(R"({"op":"channels"})", 503, "unavailable");
   EXPECT_EQ(world.subscriptions(), 0);
 }
 
