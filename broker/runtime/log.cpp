@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "broker/runtime/log_text.hpp"
+
 namespace crier::runtime {
 
 namespace {
@@ -20,26 +22,6 @@ spdlog::level::level_enum level_of(LogLevel level) {
 }
 
 bool json_lines = false;  // set once, before any thread runs
-
-// Quotes and escapes, so that nothing a peer sends can break a line or forge another.
-void append_quoted(std::string& line, std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  line += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      line += "\\u00";
-      line += digits[byte >> 4];
-      line += digits[byte & 15];
-    } else {
-      line += c;
-    }
-  }
-  line += '"';
-}
 
 }  // namespace
 
@@ -64,9 +46,9 @@ void log(LogLevel level, std::string_view event, std::initializer_list<LogField>
   std::string line;
   if (json_lines) {
     line += "\"event\":";
-    append_quoted(line, event);
+    append_quoted(line, event, log_event_bytes_max);
   } else {
-    line += event;
+    append_plain(line, event);
   }
   for (const LogField& field : fields) {
     if (json_lines) {

@@ -25,7 +25,8 @@ struct LogField {
 // Whether lines of that level are written at all: ask before making fields that cost something.
 [[nodiscard]] bool log_enabled(LogLevel level);
 
-// `event` is a fixed sentence or word; what varies stands in fields, escaped.
+// `event` is a sentence or word of our own; what varies stands in fields. Both are escaped and bounded (log_text.hpp),
+// so that nothing a peer sends can break a line or forge another. Never a token, a key or a message's data.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 }  // namespace crier::runtime
