@@ -11,7 +11,7 @@
 #include <chrono>
 #include <utility>
 
-#include "broker/auth/origin.hpp"
+#include "broker/auth/host_rule.hpp"
 #include "broker/config/version.hpp"
 #include "broker/net/listener.hpp"
 #include "protocol/base/check.hpp"

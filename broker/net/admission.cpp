@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/auth/host_rule.hpp"
 #include "broker/auth/origin.hpp"
 #include "broker/net/demo/demo_assets.hpp"
+#include "broker/net/stream_request.hpp"
 #include "protocol/websocket/handshake.hpp"
 
 namespace crier::net {
@@ -16,22 +18,42 @@ namespace {
 using Decision = std::optional<Refusal>;
 
 Decision refuse_host(const http::RequestHead& head, const AdmissionContext& context) {
+  const auto misdirected = [](std::string detail) { return Refusal{421, "host", "misdirected", std::move(detail)}; };
+  const bool protects = context.config.protects();
+  const std::vector<std::string>& hosts = context.config.server.hosts;
   const std::string* const host = head.find("host");
-  if (!context.server.protected_mode || (host != nullptr && auth::protected_host_allowed(*host))) return std::nullopt;
-  return Refusal{421, "host", "misdirected",
-                 "in protected mode only loopback names are served: call http://localhost, or put something in front "
-                 "that decides who gets through and set server.protected_mode = false"};
+  const auto place = host == nullptr ? std::nullopt : auth::parse_host(*host);
+  // HTTP/1.0 without one: where names matter, none of ours was asked for.
+  if (host != nullptr && !place)
+    return misdirected("the Host header is not exactly a host name or address, and a port");
+  if (protects && !(place && auth::protected_host_allowed(*place))) {
+    return misdirected(
+        "in protected mode only loopback names are served: call http://localhost, or put something in front "
+        "that decides who gets through and set server.protected_mode = false");
+  }
+  if (!protects && !hosts.empty() && !(place && auth::host_listed(*place, hosts))) {
+    return misdirected("the broker is not served under this name; list it in server.hosts");
+  }
+  return std::nullopt;
 }
 
 Decision refuse_origin(const http::RequestHead& head, const AdmissionContext& context) {
   const std::size_t origins = head.count("origin");
-  if (origins == 0) return std::nullopt;  // no browser's request
+  if (origins == 0) return std::nullopt;  // no browser's request, or a page's own
   const std::string* const host = head.find("host");
+  const auth::Called called{host == nullptr ? std::string_view{} : std::string_view(*host), context.secure};
   std::string why = "more than one Origin header";
-  if (origins == 1 && auth::origin_allowed(*head.find("origin"), host == nullptr ? "" : *host, context.origins, why)) {
-    return std::nullopt;
-  }
+  if (origins == 1 && auth::origin_allowed(*head.find("origin"), called, context.origins, why)) return std::nullopt;
   return Refusal{403, "origin", "forbidden", std::move(why)};
+}
+
+// A foreign page can ask for a stream as it asks for a picture (mode no-cors): without an Origin, and without reading
+// what comes. It would still be a subscriber, and a member where there is presence.
+Decision refuse_blind_stream(const http::RequestHead& head) {
+  const std::string* const site = head.find("sec-fetch-site");
+  if (site == nullptr || *site == "same-origin" || *site == "none" || head.count("origin") > 0) return std::nullopt;
+  return Refusal{403, "origin", "forbidden",
+                 "a page of another origin opens a stream by EventSource or fetch with CORS"};
 }
 
 Decision refuse_state(const http::RequestHead& /*head*/, const AdmissionContext& context) {
@@ -53,12 +75,13 @@ Decision refuse_post(const http::RequestHead& head, const AdmissionContext& cont
 }
 
 Decision refuse_place(const http::RequestHead& head, const AdmissionContext& context) {
-  const bool commands = is_command_path(context.server, head.path());
-  const bool echo = context.server.echo && head.path() == echo_path;
-  const bool page = context.server.protected_mode && find_asset(head.path()) != nullptr;
+  const config::Server& server = context.config.server;
+  const bool commands = is_command_path(server, head.path());
+  const bool echo = server.echo && head.path() == echo_path;
+  const bool page = context.config.protects() && find_asset(head.path()) != nullptr;
   if (!commands && !echo && !page) {
     std::string paths;
-    for (const std::string& path : context.server.paths) paths += " " + path;
+    for (const std::string& path : server.paths) paths += " " + path;
     return Refusal{404, "path", "not_found", "nothing is here; commands and WebSockets belong at" + paths};
   }
   const bool reads = head.method == "GET" || head.method == "HEAD";
@@ -71,7 +94,10 @@ Decision refuse_place(const http::RequestHead& head, const AdmissionContext& con
   }
   if (head.method == "POST") return refuse_post(head, context);
   if (context.expects_body) return Refusal{400, "body", "bad_request", "a body belongs to POST only"};
-  if (head.method != "GET" || !websocket::wants_websocket(head)) return std::nullopt;
+  if (head.method != "GET") return std::nullopt;
+  if (!websocket::wants_websocket(head)) {
+    return commands && wants_event_stream(head) ? refuse_blind_stream(head) : std::nullopt;
+  }
   if (page) return Refusal{404, "path", "not_found", "no WebSocket is here"};
   if (context.requests_open) {
     return Refusal{400, "bad_upgrade", "bad_request", "an upgrade behind requests that have no answer yet"};
@@ -81,8 +107,13 @@ Decision refuse_place(const http::RequestHead& head, const AdmissionContext& con
 
 }  // namespace
 
+std::optional<Refusal> refuse_caller(const http::RequestHead& head, const AdmissionContext& context) {
+  if (Decision refusal = refuse_host(head, context)) return refusal;
+  return refuse_origin(head, context);
+}
+
 std::optional<Refusal> refuse(const http::RequestHead& head, const AdmissionContext& context) {
-  for (const auto rule : {refuse_host, refuse_origin, refuse_state, refuse_place}) {
+  for (const auto rule : {refuse_caller, refuse_state, refuse_place}) {
     if (Decision refusal = rule(head, context)) return refusal;
   }
   return std::nullopt;

@@ -25,14 +25,18 @@ struct Refusal {
 
 // What a decision depends on beside the head.
 struct AdmissionContext {
-  const config::Server& server;
+  const config::Config& config;
   std::span<const std::string> origins;  // the rules in force
+  bool secure = false;                   // TLS ends in this process
   bool shutting_down = false;
   bool requests_open = false;  // earlier ones of this connection wait for their answers
   bool chunked = false;        // the body of this one
   bool expects_body = false;
 };
 
+// Host and Origin alone: which names we are called by, and which pages may call. One rule for WebSocket, event streams,
+// POST and preflights.
+[[nodiscard]] std::optional<Refusal> refuse_caller(const http::RequestHead& head, const AdmissionContext& context);
 [[nodiscard]] std::optional<Refusal> refuse(const http::RequestHead& head, const AdmissionContext& context);
 
 [[nodiscard]] bool is_command_path(const config::Server& server, std::string_view path);

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "broker/auth/permissions.hpp"
+#include "broker/net/client_address.hpp"
 #include "broker/net/credentials.hpp"
 #include "broker/net/demo/demo_assets.hpp"
+#include "broker/net/response_headers.hpp"
 #include "broker/net/sse_transport.hpp"
 #include "broker/net/stream_request.hpp"
 #include "broker/net/websocket_transport.hpp"
@@ -27,10 +29,6 @@ namespace {
 
 constexpr std::size_t pipeline_depth_max = 64;
 constexpr std::array<std::string_view, 2> subprotocols = {json_subprotocol, cbor_subprotocol};
-constexpr std::string_view page_policy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 constexpr std::string_view how_to_connect =
     "This is a Crier endpoint. Connect to it with a WebSocket:\n"
     "  const socket = new WebSocket('ws://HOST/message?channel=demo')\n"
@@ -39,17 +37,10 @@ constexpr std::string_view how_to_connect =
     "or publish by POST:\n"
     "  curl -d '{\"op\":\"publish\",\"channel\":\"demo\",\"data\":\"hello\"}' http://HOST/message\n";
 
-void add_cors(std::vector<http::Header>& headers, const std::string& origin) {
-  if (origin.empty()) return;
-  headers.push_back({"Access-Control-Allow-Origin", origin});
-  headers.push_back({"Vary", "Origin"});
-}
-
 // A browser's EventSource gives up for good on any answer but 200, so that "not now" is a stream which ends.
 http::Response come_back_later() {
   http::Response response;
   response.content_type = http::event_stream_type;
-  response.headers = {{"Cache-Control", "no-cache, no-store"}};
   http::append_retry(response.body, jittered_retry_ms());
   return response;
 }
@@ -92,6 +83,7 @@ std::unique_ptr<Transport> HttpTransport::on_bytes(std::span<char>& bytes) {
     if (std::holds_alternative<http::NeedMore>(step)) break;
     if (auto* const fault = std::get_if<http::RequestFault>(&step)) {
       if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
+      origin_ = readable_for(parser_.head(), admission());
       refuse({fault->status, fault->reason, "bad_request", std::move(fault->detail)});
       break;
     }
@@ -106,21 +98,29 @@ std::unique_ptr<Transport> HttpTransport::on_bytes(std::span<char>& bytes) {
   return nullptr;
 }
 
+AdmissionContext HttpTransport::admission() const {
+  const Worker& worker = connection_.worker();
+  return {.config = worker.config(),
+          .origins = worker.origins(),
+          .secure = connection_.secure(),
+          .shutting_down = worker.shutting_down(),
+          .requests_open = !due_.empty(),
+          .chunked = parser_.chunked(),
+          .expects_body = parser_.expects_body()};
+}
+
+std::string HttpTransport::client() const {
+  return client_address(connection_.peer_address(), parser_.head().joined("x-forwarded-for"),
+                        connection_.worker().config().server.trusted_proxies);
+}
+
 bool HttpTransport::on_head() {
   Worker& worker = connection_.worker();
   const http::RequestHead& head = parser_.head();
   request_id_ = worker.new_request_id();
-  origin_.clear();
-  auto refusal = net::refuse(head, {.server = worker.config().server,
-                                    .origins = worker.origins(),
-                                    .shutting_down = worker.shutting_down(),
-                                    .requests_open = !due_.empty(),
-                                    .chunked = parser_.chunked(),
-                                    .expects_body = parser_.expects_body()});
-  const std::string* const origin = head.find("origin");
-  const bool known_page = !refusal || (refusal->reason != "origin" && refusal->reason != "host");
-  if (origin != nullptr && known_page) origin_ = *origin;
-  if (refusal) {
+  const AdmissionContext context = admission();
+  origin_ = readable_for(head, context);
+  if (auto refusal = net::refuse(head, context)) {
     refuse(std::move(*refusal));
     return false;
   }
@@ -206,7 +206,8 @@ void HttpTransport::refuse(Refusal refusal) {
   connection_.worker().metrics().refused.add(refusal.reason);
   if (runtime::log_enabled(runtime::LogLevel::debug)) {
     runtime::log(runtime::LogLevel::debug, "request refused",
-                 {{"request_id", request_id_},
+                 {{"client", client()},
+                  {"request_id", request_id_},
                   {"status", std::to_string(refusal.status)},
                   {"reason", std::string(refusal.reason)}});
   }
@@ -218,6 +219,7 @@ void HttpTransport::refuse(Refusal refusal) {
     due.response = problem(refusal.status, refusal.code, std::move(refusal.detail));
     for (http::Header& header : refusal.headers) due.response->headers.push_back(std::move(header));
   }
+  add_answer_policy(due.response->headers);
   add_cors(due.response->headers, origin_);
   due_.push_back(std::move(due));
   send_due();
@@ -311,22 +313,14 @@ http::Response HttpTransport::answer_get() const {
   http::Response response;
   if (head.method == "OPTIONS") {
     response.status = 204;
-    response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
-    if (!origin_.empty()) {
-      response.headers.push_back({"Access-Control-Allow-Methods", "GET, POST"});
-      response.headers.push_back({"Access-Control-Allow-Headers", "Content-Type, Authorization, Last-Event-ID"});
-      response.headers.push_back({"Access-Control-Max-Age", "600"});
-    }
+    add_preflight(response.headers, head, origin_);
     return response;
   }
   if (const Asset* const asset =
           is_command_path(connection_.worker().config().server, head.path()) ? nullptr : find_asset(head.path())) {
     response.content_type = asset->content_type;
     response.body = asset->bytes;
-    response.headers = {{"Content-Security-Policy", std::string(page_policy)},
-                        {"X-Content-Type-Options", "nosniff"},
-                        {"Referrer-Policy", "no-referrer"},
-                        {"Cache-Control", "no-cache"}};
+    add_page_policy(response.headers);
     return response;
   }
   response.status = 426;
@@ -351,6 +345,7 @@ void HttpTransport::enqueue(http::Response response) {
   const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
                                   [](const http::Header& header) { return header.name == "X-Request-Id"; });
   if (!has_id) response.headers.push_back({"X-Request-Id", request_id_});
+  add_answer_policy(response.headers);
   add_cors(response.headers, origin_);
   due.response = std::move(response);
   due_.push_back(std::move(due));
@@ -375,8 +370,8 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
     response.content_type = cbor_media_type;
   }
   if (response.status == 401) response.headers.push_back(unauthorized("").headers.front());
-  response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", due->request_id});
+  add_data_policy(response.headers);
   add_cors(response.headers, due->origin);
   due->response = std::move(response);
   send_due();

@@ -46,7 +46,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
     bool cbor = false;  // the answer is to be, as its request was
   };
 
-  [[nodiscard]] bool on_head();  // false: it was refused, and the connection finishes
+  [[nodiscard]] AdmissionContext admission() const;
+  [[nodiscard]] std::string client() const;  // the address of who sent the request that is being read
+  [[nodiscard]] bool on_head();              // false: it was refused, and the connection finishes
   [[nodiscard]] std::unique_ptr<Transport> on_request();
   void on_post();
   void end_request();

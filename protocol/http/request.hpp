@@ -14,6 +14,8 @@ struct Header {
   std::string value;  // without surrounding white space
 };
 
+// ASCII only, and whatever the process's locale is.
+[[nodiscard]] std::string to_lower(std::string_view text);
 // ASCII only, as RFC 9110 5.1 defines field names.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
 
