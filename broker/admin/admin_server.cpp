@@ -3,7 +3,6 @@
 #include <prometheus/gauge.h>
 #include <prometheus/text_serializer.h>
 
-#include <algorithm>
 #include <array>
 #include <asio/buffer.hpp>
 #include <asio/steady_timer.hpp>
@@ -11,9 +10,10 @@
 #include <chrono>
 #include <utility>
 
-#include "broker/auth/host_rule.hpp"
 #include "broker/config/version.hpp"
 #include "broker/net/listener.hpp"
+#include "broker/net/response_headers.hpp"
+#include "broker/net/worker.hpp"
 #include "protocol/base/check.hpp"
 #include "protocol/http/request_parser.hpp"
 
@@ -78,6 +78,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
       if (std::holds_alternative<http::NeedMore>(step)) return read();
       if (const auto* const fault = std::get_if<http::RequestFault>(&step)) {
         http::Response response = http::problem_response({fault->status, "bad_request", fault->detail, ""});
+        net::add_answer_policy(response.headers);
         response.close = true;
         return write(response);
       }
@@ -119,7 +120,7 @@ AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acce
                          std::vector<const runtime::ThreadMetrics*> threads)
     : acceptor_(std::move(acceptor)),
       pause_(context),
-      hosts_(std::move(hosts)),
+      access_(acceptor_.local_endpoint().address().is_loopback(), std::move(hosts)),
       readiness_(threads),
       broker_metrics_(std::move(threads)),
       registry_(std::make_shared<prometheus::Registry>()) {
@@ -133,14 +134,12 @@ AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acce
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::start() {
-  accept();
+void AdminServer::set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts) {
+  access_.set(std::move(authenticator), std::move(hosts));
 }
 
-void AdminServer::set_access(std::shared_ptr<const auth::Authenticator> authenticator,
-                             std::vector<std::string> hosts) {
-  authenticator_ = std::move(authenticator);
-  hosts_ = std::move(hosts);
+void AdminServer::start() {
+  accept();
 }
 
 std::string AdminServer::address() const {
@@ -163,32 +162,15 @@ void AdminServer::accept() {
 }
 
 http::Response AdminServer::answer(const http::RequestHead& head) const {
-  const std::string* const host = head.find("host");
-  const auto place = host == nullptr ? std::nullopt : auth::parse_host(*host);
-  const bool listed = place && std::find(hosts_.begin(), hosts_.end(), place->host) != hosts_.end();
-  if (!place || !(auth::is_loopback_host(place->host) || listed)) {
-    return http::problem_response(
-        {421, "misdirected", "call it by a loopback name, or list the name in server.admin_hosts", ""});
+  http::Response response;
+  if (auto refusal = access_.refuse(head, net::now().wall_ms / 1000)) {
+    response = http::problem_response({refusal->status, std::string(refusal->code), std::move(refusal->detail), ""});
+    for (http::Header& header : refusal->headers) response.headers.push_back(std::move(header));
+  } else {
+    response = answer_place(head);
   }
-  const std::string* const site = head.find("sec-fetch-site");
-  const std::string* const origin = head.find("origin");
-  const auto from =
-      origin == nullptr
-          ? std::nullopt
-          : auth::parse_host(std::string_view(*origin).substr(std::min(origin->size(), origin->find("://") + 3)));
-  if ((site != nullptr && *site == "cross-site") || (origin != nullptr && (!from || *from != *place))) {
-    return http::problem_response({403, "forbidden", "other pages may not read the administrative listener", ""});
-  }
-  if (head.method != "GET" && head.method != "HEAD") {
-    http::Response response =
-        http::problem_response({405, "method_not_allowed", "the administrative listener only tells: GET", ""});
-    response.headers.push_back({"Allow", "GET, HEAD"});
-    return response;
-  }
-  http::Response response = answer_place(head);
-  response.headers.push_back({"X-Content-Type-Options", "nosniff"});
-  response.headers.push_back({"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"});
-  response.headers.push_back({"Cache-Control", "no-store"});
+  // No CORS headers, ever: no other page reads what is here.
+  net::add_answer_policy(response.headers);
   return response;
 }
 
@@ -212,6 +194,7 @@ std::string AdminServer::metrics_text() const {
                                                 static_cast<const prometheus::Collectable*>(&process_metrics_)}) {
     for (auto& family : source->Collect()) families.push_back(std::move(family));
   }
+  for (auto& family : collect(reloads_)) families.push_back(std::move(family));
   return prometheus::TextSerializer{}.Serialize(families);
 }
 

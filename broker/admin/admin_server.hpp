@@ -12,21 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "broker/admin/access.hpp"
 #include "broker/admin/metrics_collector.hpp"
 #include "broker/admin/readiness.hpp"
+#include "broker/admin/reload_status.hpp"
 #include "broker/auth/authenticator.hpp"
 #include "protocol/http/request.hpp"
 #include "protocol/http/response_writer.hpp"
 
 namespace crier::admin {
-
-// How reloads of the configuration went.
-struct ReloadStatus {
-  std::uint64_t succeeded = 0;
-  std::uint64_t failed = 0;
-  std::int64_t last_success_s = 0;  // Unix time; 0: none yet
-  bool last_failed = false;
-};
 
 class AdminServer {
  public:
@@ -50,8 +44,7 @@ class AdminServer {
 
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer pause_;
-  std::shared_ptr<const auth::Authenticator> authenticator_;
-  std::vector<std::string> hosts_;
+  Access access_;
   ReloadStatus reloads_;
   Readiness readiness_;
   MetricsCollector broker_metrics_;
