@@ -72,6 +72,19 @@ class KeyReader {
       remarks.push_back("auth.jwt.jwks: " + settings_.jwks + ": " + remark);
     }
     std::ranges::move(set->keys, std::back_inserter(keys));
+    remark_untried_keys();
+  }
+
+  // An operator who rotates keys wants to know that some are of use to tokens with a `kid` alone.
+  void remark_untried_keys() {
+    for (const JwtAlgorithm algorithm : settings_.algorithms) {
+      const auto count = std::ranges::count(keys, algorithm, &VerificationKey::algorithm);
+      if (count <= static_cast<std::ptrdiff_t>(key_tries_max)) continue;
+      remarks.push_back("auth.jwt.jwks: " + settings_.jwks + ": there are " + std::to_string(count) + " keys for " +
+                        std::string(algorithm_name(algorithm)) +
+                        "; a token without a kid that is known here is tried " + "with the first " +
+                        std::to_string(key_tries_max) + " alone");
+    }
   }
 
   const config::Jwt& settings_;

@@ -1,6 +1,7 @@
 // Verifies JSON Web Tokens: RFC 7519 in the compact form of RFC 7515, with the care that RFC 8725 asks for.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@ namespace crier::auth {
 inline constexpr std::size_t token_bytes_max = 8 * 1024;
 inline constexpr std::size_t header_levels_max = 8;
 inline constexpr std::size_t key_tries_max = 8;  // for a token that does not say which key
+
+// What a refusal's `reason` may be.
+inline constexpr std::array<std::string_view, 12> refusal_reasons = {
+    "malformed", "too_long",  "algorithm", "unknown_key", "signature", "expired",
+    "not_yet",   "no_expiry", "issuer",    "audience",    "claims",    "other"};
 
 // Three parts between dots: a token, whatever they hold. Anything else can only be a service key.
 [[nodiscard]] bool looks_like_token(std::string_view credential) noexcept;

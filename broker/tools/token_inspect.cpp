@@ -77,7 +77,7 @@ std::string span_text(double seconds) {
 }
 
 std::string date_text(const command::JsonValue& value, std::int64_t now_s) {
-  const std::string plain = shown(value);
+  std::string plain = shown(value);
   const auto json = nlohmann::json::parse(value.raw, nullptr, false);
   if (!json.is_number()) return plain;
   const double seconds = json.get<double>();

@@ -24,9 +24,6 @@ using namespace crier::auth;
 
 constexpr std::int64_t now_s = 1'000'000;
 constexpr std::string_view secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-constexpr std::array<std::string_view, 12> reasons = {"malformed", "too_long", "algorithm", "unknown_key",
-                                                      "signature", "expired",  "not_yet",   "no_expiry",
-                                                      "issuer",    "audience", "claims",    "other"};
 
 void add(std::vector<VerificationKey>& keys, crier::Result<VerificationKey, std::string> key) {
   CRIER_ASSERT(key);
@@ -62,7 +59,7 @@ const TokenSigner& signer_of(JwtAlgorithm algorithm) {
 }
 
 void check_fault(const AuthFault& fault) {
-  CRIER_ASSERT(std::ranges::find(reasons, fault.reason) != reasons.end());
+  CRIER_ASSERT(std::ranges::find(refusal_reasons, fault.reason) != refusal_reasons.end());
   CRIER_ASSERT((fault.code == crier::ErrorCode::token_expired) == (fault.reason == "expired"));
   CRIER_ASSERT(!fault.detail.empty() && fault.detail.size() < 200);
   CRIER_ASSERT(std::ranges::all_of(fault.detail, [](char c) { return c >= ' ' && c <= '~'; }));

@@ -11,6 +11,7 @@
 
 #include "broker/auth/service_keys.hpp"
 #include "broker/auth/token_verifier.hpp"
+#include "broker/runtime/thread_metrics.hpp"
 #include "tests/unit/broker/auth/token_kit.hpp"
 
 namespace crier::auth {
@@ -174,6 +175,24 @@ TEST(Authenticator, Reads_a_public_key_and_a_key_set_beside_a_secret) {
   EXPECT_EQ(detail(*authenticator, token_by(secret_signer(JwtAlgorithm::HS512))), "");
   ASSERT_EQ(authenticator->remarks().size(), 1u);
   EXPECT_EQ(authenticator->remarks()[0], "auth.jwt.jwks: " + settings.jwt.jwks + ": keys[2] has no kty");
+}
+
+TEST(Authenticator, Says_when_there_are_more_keys_than_are_tried_without_a_kid) {
+  std::string keys;
+  for (std::size_t i = 0; i <= key_tries_max; ++i) keys += (i == 0 ? "" : ",") + testing::new_ec("P-256").jwk();
+  config::Auth settings;
+  settings.jwt.algorithms = {JwtAlgorithm::ES256};
+  settings.jwt.jwks = file_with("jwks.json", "{\"keys\":[" + keys + "]}");
+  const auto authenticator = made(settings);
+  ASSERT_EQ(authenticator->remarks().size(), 1u);
+  EXPECT_EQ(
+      authenticator->remarks()[0],
+      "auth.jwt.jwks: " + settings.jwt.jwks +
+          ": there are 9 keys for ES256; a token without a kid that is known here is tried with the first 8 alone");
+}
+
+TEST(Authenticator, Refuses_for_reasons_that_the_metrics_know) {
+  EXPECT_TRUE(std::ranges::equal(refusal_reasons, runtime::credential_fault_labels));
 }
 
 TEST(Authenticator, Tells_every_fault_of_its_configuration_with_the_key_that_it_is_in) {
