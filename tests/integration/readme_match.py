@@ -6,9 +6,11 @@ import itertools
 import re
 import time
 
+from broker_process import SLOWNESS
 from readme_transcript import ANY, BYTES, MORE, REST
 
-KINDS = {"position": "position", "since": "position", "session": "session", "exclude": "session", "cursor": "cursor"}
+KINDS = {"position": "position", "since": "position", "session": "session", "exclude": "session", "cursor": "cursor",
+         "token": "credential"}
 UNIMPORTANT = {"time", "version", "request_id"}
 LENGTH = re.compile(r"…(\d[\d,]*) bytes…")
 
@@ -36,7 +38,7 @@ def order_class(message):
 
 
 class Names:
-    """What the example's positions, sessions and cursors are in this run."""
+    """What the example's positions, sessions, cursors, tokens and keys are in this run."""
 
     def __init__(self, bound=None):
         self.bound = dict(bound or {})
@@ -126,6 +128,9 @@ def match_object(expected, actual, names, scope, path):
                 raise Mismatch(f"{inner}: {value!r} is not of the kind of {expected[key]!r}")
             if key == "time" and abs(value / 1000 - time.time()) > 3600:
                 raise Mismatch(f"{inner}: {value} is not now in milliseconds")
+        elif key == "expires_in" and expected[key] != ANY:
+            if type(value) is not int or not 0 <= expected[key] - value <= 5 * SLOWNESS:
+                raise Mismatch(f"{inner}: {value} s is not what is left of {expected[key]} s")
         elif key in KINDS and isinstance(expected[key], str) and expected[key] not in (ANY, "…"):
             names.bind(KINDS[key], scope if KINDS[key] == "position" else "", expected[key], value, inner)
         elif key == "members":

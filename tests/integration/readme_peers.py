@@ -20,6 +20,10 @@ SHOWN_ADDRESS = "localhost:8008"
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
+def headers_of(lines):
+    return {name: written_out(value) for name, value in (line.split(": ", 1) for line in lines)}
+
+
 class Message:
     """A reply or a push: one object, `op` first."""
 
@@ -93,10 +97,12 @@ class WebSocketPeer:
 
     async def open(self, url, slow):
         """`slow` takes little into its kernel's buffer, so that a full one is soon told to the broker."""
+        url, *headers = url.split("\n")
         url, _, subprotocol = url.partition(" ")
         self.slow = slow
         # No queue limit: who does not stop reading reads all the time, whatever is looked at meanwhile.
-        options = {"max_size": None, "max_queue": None, "ping_interval": None, "compression": None}
+        options = {"max_size": None, "max_queue": None, "ping_interval": None, "compression": None,
+                   "extra_headers": headers_of(headers)}
         if slow:
             raw = socket.socket()
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -186,18 +192,19 @@ class RequestPeer:
         self.method = "POST" if self.cbor else method
 
     async def send(self, text, names):
-        path, body, headers = "/message", None, {}
-        if is_json(text):
-            value = names.fill(read_json(text))
+        first, *lines = text.split("\n")
+        path, body, headers = "/message", None, headers_of(map(names.text, lines))
+        if is_json(first):
+            value = names.fill(read_json(first))
             commands = value if isinstance(value, list) else [value]
             self.traffic += [("command", "http", command) for command in commands]
             if self.cbor:
-                body, headers = readme_cbor.encode(value), {"Content-Type": "application/cbor"}
+                body = readme_cbor.encode(value)
+                headers["Content-Type"] = "application/cbor"
             else:
                 body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
         else:
-            path, *lines = text.split("\n")
-            headers = {name: written_out(value) for name, value in (line.split(": ", 1) for line in lines)}
+            path = names.text(first)
         self.answers.append(await asyncio.to_thread(self.request, path, headers, body))
 
     def request(self, path, headers, body):

@@ -1,7 +1,10 @@
 """Plays an example of the README against a broker, and says where the broker says something else."""
 
 import asyncio
+import signal
 
+from broker_process import eventually
+from readme_credentials import Credentials
 from readme_match import Mismatch, Names, order_class, plain
 from readme_peers import CurlPeer, Message, RequestPeer, Text, WebSocketPeer
 from readme_transcript import METHODS, is_json, read_json
@@ -10,9 +13,10 @@ SKIP = "⋮"
 
 
 class Player:
-    def __init__(self, broker, example):
+    def __init__(self, broker, example, credentials=None):
         self.broker, self.example = broker, example
-        self.names = Names()
+        self.credentials = credentials or Credentials(example)
+        self.names = Names({("credential", "", name): text for name, text in self.credentials.issue().items()})
         self.peers = {}
         self.welcomed = set()
         self.traffic = []  # (command | reply, transport, object), for the schemas
@@ -49,11 +53,24 @@ class Player:
             await asyncio.sleep(int(step.text) + 0.1)  # an age or a life passes: nothing else tells
         elif step.verb == "stop":
             self.broker.signal()
+        elif step.verb == "reload":
+            await asyncio.to_thread(self.reload, step.text)
         elif step.verb in ("→", "ws", "$"):
             await self.about(step, self.open_or_send(step))
         else:
             {"stops reading": WebSocketPeer.stop_reading, "reads on": WebSocketPeer.read_on,
              "falls silent": WebSocketPeer.fall_silent}[step.verb](self.peers[step.name])
+
+    def reload(self, change):
+        word, what = change.split(" ", 1)
+        if word == "with":
+            self.credentials.change(what)
+        else:
+            self.credentials.withdraw(what)
+        before = self.broker.errors().count("reloaded:")
+        (self.broker.folder / "crier.toml").write_text(self.credentials.config(), encoding="utf-8")
+        self.broker.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.broker.errors().count("reloaded:") > before)
 
     async def open_or_send(self, step):
         if step.verb == "$":
@@ -113,9 +130,11 @@ class Player:
         for step in steps:
             if step is None:
                 break
-            if not is_json(step.text):
+            message = next((line.removeprefix("data: ") for line in step.text.split("\n") if line.startswith("data: ")),
+                           step.text)
+            if not is_json(message):
                 return found or [step]
-            if (mine := order_class(read_json(step.text))) not in classes:
+            if (mine := order_class(read_json(message))) not in classes:
                 classes.add(mine)
                 found.append(step)
         return found

@@ -1,4 +1,4 @@
-"""The wire contract's examples (protocol/README.md), played against a broker each; and that nothing lacks one."""
+"""The wire contract's examples (protocol/*.md), played against a broker each; and that nothing lacks one."""
 
 import re
 
@@ -6,9 +6,10 @@ import pytest
 
 import readme_peers
 from broker_process import SLOWNESS
+from readme_credentials import Credentials
 from readme_player import Player
 from readme_schema import shared_schemas
-from readme_transcript import README, examples, is_json, read_block, read_json, tables
+from readme_transcript import examples, is_json, read_block, read_json, tables, text_of_pages
 
 EXAMPLES = examples()
 # A row that says so has no example.
@@ -22,7 +23,8 @@ def schemas():
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 async def test_the_broker_does_what_the_readme_shows(example, start_broker, schemas):
-    traffic = await Player(start_broker(config=example.config), example).play()
+    credentials = Credentials(example)
+    traffic = await Player(start_broker(config=credentials.config()), example, credentials).play()
     refused = any(direction == "reply" and message.get("code") == "bad_request" for direction, _, message in traffic)
     faults = schemas.faults_of(traffic)
     if refused:  # commands that the broker calls wrong may be wrong for the schemas
@@ -97,7 +99,7 @@ S ← id: A…
 async def test_a_wrong_example_is_found(lines, broker, monkeypatch):
     monkeypatch.setattr(readme_peers, "PATIENCE", SLOWNESS)
     with pytest.raises(AssertionError):
-        await Player(broker, read_block("wrong", 1, lines.split("\n"))).play()
+        await Player(broker, read_block("wrong", lines.split("\n"))).play()
 
 
 def shown(verb):
@@ -126,7 +128,7 @@ def test_every_command_and_its_reply_has_an_example():
     replies = set()
     for _, cells in tables()["op"]:
         replies.update(re.findall(r"^`([a-z]+)`", cells[1]))
-    assert len(replies) == 6
+    assert len(replies) == 10
     assert replies <= {reply["op"] for reply in shown("←")}
 
 
@@ -165,7 +167,7 @@ def test_every_overflow_policy_has_an_example():
 
 
 def test_every_promise_is_stated():
-    numbered = re.findall(r"^(\d)\. \*\*", README.read_text(encoding="utf-8"), re.MULTILINE)
+    numbered = re.findall(r"^(\d)\. \*\*", text_of_pages(), re.MULTILINE)
     assert numbered == ["1", "2", "3", "4", "5"]
 
 
