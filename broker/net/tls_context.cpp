@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <optional>
 
 #include "broker/runtime/log.hpp"
 #include "protocol/base/check.hpp"
@@ -61,11 +60,8 @@ TicketKeys& ticket_keys() {
 
 // Why OpenSSL failed, in its words.
 std::string reason() {
-  const unsigned long error = ERR_peek_last_error();
-  const char* const text = ERR_reason_error_string(error);
-  const bool system = ERR_SYSTEM_ERROR(error) != 0;
+  const char* const text = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
-  if (system) return std::strerror(ERR_GET_REASON(error));  // NOLINT(concurrency-mt-unsafe): start and reload only
   return text == nullptr ? "no reason given" : text;
 }
 
@@ -90,10 +86,9 @@ int no_password(char* /*into*/, int /*size*/, int /*writing*/, void* asked) {
   return -1;
 }
 
-std::optional<std::string> file_text(const std::string& path) {
+std::string file_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -132,19 +127,21 @@ class TlsContexts::Maker {
     faults.push_back(key + ": " + path + ": " + what);
   }
 
+  bool can_read(const std::string& key, const std::string& path) {
+    errno = 0;
+    const std::ifstream file(path, std::ios::binary);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): start and reload only
+    if (!file) fault(key, path, std::string("cannot be read: ") + std::strerror(errno));
+    return static_cast<bool>(file);
+  }
+
   void read_client_ca() {
     // A session that was opened under another authority must not be resumed under this one, with its certificate
     // unseen: so what it belongs to is a digest of the file.
     std::string text = "crier";
     if (!tls_.client_ca.empty()) {
-      const auto read = file_text(tls_.client_ca);
-      if (!read) {
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): start and reload only
-        client_ca_faulty_ = true;
-        fault("tls.client_ca", tls_.client_ca, std::string("cannot be read: ") + std::strerror(errno));
-        return;
-      }
-      text += *read;
+      client_ca_faulty_ = !can_read("tls.client_ca", tls_.client_ca);
+      text += file_text(tls_.client_ca);
     }
     SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), belongs_to_.data());
   }
@@ -193,6 +190,7 @@ class TlsContexts::Maker {
 
   void add_certificate(SSL_CTX* context, const std::string& key, const std::string& certificate,
                        const std::string& private_key) {
+    if (!can_read(key + ".certificate", certificate)) return;
     if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
       return fault(key + ".certificate", certificate, "cannot be used as a chain in PEM form: " + reason());
     }
@@ -206,11 +204,8 @@ class TlsContexts::Maker {
   }
 
   KeyPtr read_key(const std::string& key, const std::string& path) {
+    if (!can_read(key, path)) return nullptr;
     const BioPtr file(BIO_new_file(path.c_str(), "r"));
-    if (file == nullptr) {
-      fault(key, path, "cannot be read: " + reason());
-      return nullptr;
-    }
     bool encrypted = false;
     KeyPtr read(PEM_read_bio_PrivateKey(file.get(), nullptr, no_password, &encrypted));
     if (read != nullptr) return read;

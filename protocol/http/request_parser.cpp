@@ -101,7 +101,8 @@ RequestParser::Progress RequestParser::advance_line(std::string_view& input) {
   if (state_ == State::request_line && line_.empty() && !input.empty()) {
     const char first = input.front();
     if (!is_token_byte(first) && first != '\r' && first != '\n') {
-      return refuse(fault::bad_request_line, "The first byte cannot begin an HTTP request.");
+      return refuse(fault::bad_request_line,
+                    "The first byte cannot begin an HTTP request: neither TLS nor a PROXY header is expected here.");
     }
   }
   std::string_view line;

@@ -16,10 +16,12 @@ BINARY = os.environ.get("CRIER_BIN", str(BUILD / "crier"))
 LOAD_CLIENT = BUILD / "tests" / "integration" / "load" / "crier_test_load"
 SCALE = float(os.environ.get("CRIER_TEST_SCALE", "1"))
 SANITIZED = os.environ.get("CRIER_TEST_SANITIZED", "")
+# Every broker of the run speaks TLS with the server.pem and server.key of that folder, whose authority is ca.pem.
+TLS_FOLDER = os.environ.get("CRIER_TEST_TLS", "")
 SLOWNESS = {"": 1, "address": 4, "thread": 8}[SANITIZED]
 
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|Sanitizer: CHECK failed")
-ADDRESS = re.compile(r"(listening|administration) on http://([0-9.]+|\[[0-9a-f:]+\]):(\d+)/")
+ADDRESS = re.compile(r"(listening|administration) on (https?)://([0-9.]+|\[[0-9a-f:]+\]):(\d+)/")
 
 
 def scaled(count, at_least=1):
@@ -49,6 +51,8 @@ class Broker:
         self.process = None
         self.pid = None
         self.port = self.admin_port = None
+        self.secure = False  # does its listener speak TLS?
+        self.authority = f"{TLS_FOLDER}/ca.pem"  # what a client has to believe then
         self.expected_exit_code = 0
         self.signalled = False
 
@@ -59,13 +63,15 @@ class Broker:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' * self.secure}://127.0.0.1:{self.port}"
 
     @property
     def websocket_url(self):
-        return f"ws://127.0.0.1:{self.port}/message"
+        return f"ws{'s' * self.secure}://127.0.0.1:{self.port}/message"
 
     def command(self, *flags, config="", threads=2):
+        if TLS_FOLDER and "[tls]" not in config:
+            config += f'\n[tls]\ncertificate = "{TLS_FOLDER}/server.pem"\nprivate_key = "{TLS_FOLDER}/server.key"\n'
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", str(threads)]
         if config:
             file = self.folder / "crier.toml"
@@ -102,7 +108,8 @@ class Broker:
             if line is None:
                 raise AssertionError("the broker printed no addresses:\n" + self.said())
             if match := ADDRESS.search(line):
-                setattr(self, "port" if match[1] == "listening" else "admin_port", int(match[3]))
+                setattr(self, "port" if match[1] == "listening" else "admin_port", int(match[4]))
+                self.secure = self.secure or match[2] == "https"
         eventually(lambda: self.admin("/readyz")[0] == 200)
 
     def _read_output(self, lines):

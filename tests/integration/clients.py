@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import socket
+import ssl
 import struct
 
 import websockets
@@ -58,9 +59,26 @@ class Client:
         return self.connection.close_code
 
 
+class TlsSocket(ssl.SSLSocket):
+    """One whose `shutdown` ends the stream below, without a word in TLS, and which still reads."""
+
+    def shutdown(self, how):
+        with socket.socket(fileno=os.dup(self.fileno())) as below:
+            below.shutdown(how)
+
+
+def trust(broker):
+    """TLS as a client that believes the broker's authority."""
+    context = ssl.create_default_context(cafile=broker.authority)
+    context.sslsocket_class = TlsSocket
+    return context
+
+
 @contextlib.asynccontextmanager
 async def connect(broker, query="", **options):
     """A Client that has had its welcome."""
+    if broker.secure and "ssl" not in options:
+        options["ssl"] = trust(broker)
     async with websockets.connect(broker.websocket_url + query, max_size=None, **options) as connection:
         client = Client(connection)
         client.welcome = await client.next()
@@ -68,14 +86,16 @@ async def connect(broker, query="", **options):
         yield client
 
 
-def dial(broker, receive_bytes=None):
-    """`receive_bytes` bounds what the kernel takes in for a client that does not read."""
+def dial(broker, receive_bytes=None, context=None):
+    """`receive_bytes` bounds what the kernel takes in for a client that does not read; `context` is TLS's."""
     connection = socket.socket()
     connection.settimeout(PATIENCE)
     if receive_bytes:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     connection.connect(("127.0.0.1", broker.port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if broker.secure:
+        return (context or trust(broker)).wrap_socket(connection, server_hostname="127.0.0.1")
     return connection
 
 
@@ -90,8 +110,8 @@ class HttpAnswer:
 class RawHttp:
     """HTTP/1.1 bytes in, parsed answers out."""
 
-    def __init__(self, broker, receive_bytes=None):
-        self.socket = dial(broker, receive_bytes)
+    def __init__(self, broker, receive_bytes=None, context=None):
+        self.socket = dial(broker, receive_bytes, context)
         self.stream = self.socket.makefile("rb")
 
     def __enter__(self):
@@ -166,8 +186,8 @@ def upgrade_request(broker, target="/message", host=None, **headers):
 class RawWebSocket(RawHttp):
     """Frames as bytes, after a real handshake."""
 
-    def __init__(self, broker, target="/message", receive_bytes=None, **headers):
-        super().__init__(broker, receive_bytes)
+    def __init__(self, broker, target="/message", receive_bytes=None, context=None, **headers):
+        super().__init__(broker, receive_bytes, context)
         self.send(upgrade_request(broker, target, **headers))
         self.upgrade = self.answer(body=False)
         assert self.upgrade.status == 101, self.upgrade.status

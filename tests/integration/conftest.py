@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from broker_process import BINARY, SLOWNESS, Broker
+from certificates import Authority
 
 
 def pytest_sessionstart():
@@ -47,6 +48,28 @@ def start_broker(tmp_path):
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """An authority with certificates for 127.0.0.1 (`server`), two names, and a client."""
+    made = Authority(tmp_path_factory.mktemp("authority"))
+    made.issue("server")
+    made.issue("news", "news.example.com")
+    made.issue("wild", "*.chat.example.com")
+    made.issue("client", "someone")
+    return made
+
+
+@pytest.fixture
+def start_tls(start_broker, authority):
+    """start_tls(*flags, config=MORE TOML, threads=N): a broker of this test alone that speaks TLS."""
+    def start(*flags, config="", tls="", **options):
+        broker = start_broker(*flags, config=authority.config() + tls + config, **options)
+        assert broker.secure
+        broker.authority = authority.certificate
+        return broker
+    return start
 
 
 @pytest.fixture

@@ -4,11 +4,19 @@ import http.client
 import json
 
 from broker_process import SLOWNESS
+from clients import trust
+
+
+def http_connection(broker):
+    """Not open yet."""
+    if broker.secure:
+        return http.client.HTTPSConnection("127.0.0.1", broker.port, timeout=20 * SLOWNESS, context=trust(broker))
+    return http.client.HTTPConnection("127.0.0.1", broker.port, timeout=20 * SLOWNESS)
 
 
 def post(broker, command):
     """(status, answer) of one command, or an array of them, over POST."""
-    connection = http.client.HTTPConnection("127.0.0.1", broker.port, timeout=20 * SLOWNESS)
+    connection = http_connection(broker)
     try:
         connection.request("POST", "/message", json.dumps(command), {"Content-Type": "application/json"})
         answer = connection.getresponse()
