@@ -100,9 +100,10 @@ std::optional<std::string_view> proof_wanted(Access access) {
 void check_words(Draft& draft) {
   const Config& config = draft.config;
   const Namespace& defaults = config.settings_of("default");
-  for (const auto& [name, settings] : config.namespaces) {
-    const auto check_word = [&, &name = name, &settings = settings](auto member, std::string_view key,
-                                                                    std::string_view expected) {
+  for (const auto& entry : config.namespaces) {
+    const std::string& name = entry.first;
+    const Namespace& settings = entry.second;
+    const auto check_word = [&](auto member, std::string_view key, std::string_view expected) {
       const auto word = proof_wanted(settings.*member);
       if (!word || !meant(draft, name, key)) return;
       const std::string id = id_in(name, key);

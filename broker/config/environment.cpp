@@ -86,7 +86,7 @@ std::vector<Variable> configuration_variables(std::span<const std::string> envir
     if (words.find(separator) == std::string_view::npos) continue;
     variables.push_back({std::string(name), id_of(words), std::string(entry.substr(equals + 1))});
   }
-  std::ranges::stable_sort(variables, {}, &Variable::name);
+  std::ranges::sort(variables, {}, &Variable::name);
   return variables;
 }
 
