@@ -204,6 +204,7 @@ void Worker::forget(Connection& connection) {
 // Connections die at the end of a turn, when nothing refers to them any more.
 void Worker::bury() {
   for (Connection* const connection : dead_) {
+    if (connection->dirty_) std::erase(dirty_, connection);
     if (connection->previous != nullptr) connection->previous->next = connection->next;
     if (connection->next != nullptr) connection->next->previous = connection->previous;
     if (connections_ == connection) connections_ = connection->next;
@@ -244,10 +245,13 @@ void Worker::turn() {
   if (shard_.has_work() || !dirty_.empty() || !dead_.empty()) want_turn();
 }
 
+// What becomes dirty meanwhile waits for the next turn: one that has always something to read again, as TLS may hold
+// it, would keep this one for itself.
 void Worker::flush() {
-  // By index: a flush may make further connections dirty.
-  for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush();
-  dirty_.clear();
+  CRIER_ASSERT(flushing_.empty());
+  flushing_.swap(dirty_);
+  for (Connection* const connection : flushing_) connection->flush();
+  flushing_.clear();
   shard_.note_written(steady_ns());
 }
 

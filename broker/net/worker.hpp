@@ -53,9 +53,9 @@ class Worker final : private hub::Surroundings {
   void reserve_connection() noexcept { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   // Accepted, non-blocking sockets of one listener, each reserved before.
   void adopt(std::vector<int> descriptors, Opening opening);
-  void shut_down();                          // close every connection with 1012; `idle` tells when they are gone
-  void stop();                               // the loop ends, whatever is open
-  void count_turned_away();                  // a connection was refused for capacity
+  void shut_down();          // close every connection with 1012; `idle` tells when they are gone
+  void stop();               // the loop ends, whatever is open
+  void count_turned_away();  // a connection was refused for capacity
   // A reload: both are in force from the loop's next turn on, and what sessions may no longer do ends then.
   void apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator);
   [[nodiscard]] std::size_t connection_count() const noexcept {
@@ -129,7 +129,8 @@ class Worker final : private hub::Surroundings {
   HandshakeQueue handshakes_{context_, metrics_};
   std::vector<char> scratch_;
   std::vector<char> record_;
-  std::vector<Connection*> dirty_;
+  std::vector<Connection*> dirty_;     // to be flushed
+  std::vector<Connection*> flushing_;  // in this very moment
   std::vector<Connection*> dead_;
   Connection* connections_ = nullptr;  // a list through Connection::next; owned
   std::unique_ptr<SelfProbe> probe_;
