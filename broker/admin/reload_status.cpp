@@ -36,7 +36,8 @@ std::vector<MetricFamily> collect(const ReloadStatus& status) {
             "1 while the broker runs with what its configuration said when it was last read; 0: that was refused.",
             status.last_failed ? 0 : 1),
       gauge("crier_config_last_reload_success_timestamp_seconds",
-            "Unix time of the last reload that was taken; 0: none since the start.", static_cast<double>(status.last_success_s)),
+            "Unix time of the last reload that was taken; 0: none since the start.",
+            static_cast<double>(status.last_success_s)),
   };
 }
 
