@@ -182,29 +182,6 @@ def test_readiness_is_503_while_draining(start_broker):
         assert set(seen[seen.index(503):]) <= {503, 0}, "once not ready, never ready again"
 
 
-@pytest.mark.parametrize("head, status", [
-    ("Host: evil.test", 421), ("Host: localhost\r\nOrigin: http://evil.test", 403),
-    ("Host: localhost\r\nSec-Fetch-Site: cross-site", 403), ("Host: 127.0.0.1:1", 200)])
-def test_the_administrative_listener_answers_only_its_own_names_and_pages(broker, head, status):
-    class Admin:
-        port = broker.admin_port
-    with RawHttp(Admin) as http:
-        http.send(f"GET /metrics HTTP/1.1\r\n{head}\r\n\r\n")
-        answer = http.answer()
-        assert answer.status == status
-        assert "access-control-allow-origin" not in answer.headers
-
-
-def test_the_administrative_listener_refuses_unknown_paths_and_methods(broker):
-    assert broker.admin("/nowhere")[0] == 404
-
-    class Admin:
-        port = broker.admin_port
-    with RawHttp(Admin) as http:
-        http.send("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
-        assert http.answer().status == 405
-
-
 def test_metrics_are_not_on_the_public_listener(broker):
     with RawHttp(broker) as http:
         http.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
