@@ -41,6 +41,7 @@ struct Limits {
   milliseconds heartbeat{25'000};
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t incoming_bytes_max = 1024 * 1024;
+  std::size_t commands_per_second_max = 0;  // of a connection, twice as many at once; 0: any
   std::size_t channels_per_connection_max = 128;
   std::size_t outbox_bytes_max = 1024 * 1024;
   std::size_t outbox_total_bytes_max = 1024 * 1024 * 1024;
@@ -140,6 +141,7 @@ struct Namespace {
   Who publish = Who::anyone;  // what is not written is `granted` once keys or tokens exist; pattern_access likewise
   Overflow overflow = Overflow::disconnect;
   std::size_t message_bytes_max = 64 * 1024;  // of `data`
+  std::size_t rate = 0;                       // messages per second and channel, twice as many at once; 0: any
   bool compression = true;
   Access history_access = Access::subscribers;  // the `history` command, `since` and `last`
   Access presence_access = Access::subscribers;

@@ -40,6 +40,11 @@ constexpr auto limits_keys = std::to_array<Key<Limits>>({
        exchange_size(x, t.incoming_bytes_max,
                      {KiB, GiB, "Ordinary commands would be refused.", "One message could fill the memory."});
      }},
+    {"commands_per_second_max",
+     [](const Exchange& x, Limits& t) {
+       exchange_integer(x, t.commands_per_second_max,
+                        {0, 1'000'000, "0 sets no limit.", "No connection brings that many: 0 sets no limit."});
+     }},
     {"channels_per_connection_max",
      [](const Exchange& x, Limits& t) {
        exchange_integer(x, t.channels_per_connection_max,
@@ -110,8 +115,7 @@ constexpr auto log_keys = std::to_array<Key<Log>>({
     {"format", [](const Exchange& x, Log& t) { exchange_word(x, t.format, format_words); }},
 });
 
-constexpr std::array<std::string_view, 3> limits_later{"connections_per_ip_max", "connects_per_second_max",
-                                                       "commands_per_second_max"};
+constexpr std::array<std::string_view, 2> limits_later{"connections_per_ip_max", "connects_per_second_max"};
 constexpr std::array<std::string_view, 1> engine_later{"nats"};
 
 }  // namespace

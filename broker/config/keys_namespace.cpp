@@ -43,6 +43,11 @@ constexpr auto namespace_keys = std::to_array<Key<Namespace>>({
            x, t.message_bytes_max,
            {1, GiB, "Nothing would fit: publish = \"nobody\" says so.", "One message could fill the memory."});
      }},
+    {"rate",
+     [](const Exchange& x, Namespace& t) {
+       exchange_integer(x, t.rate,
+                        {0, 1'000'000, "0 sets no limit.", "No channel carries that many: 0 sets no limit."});
+     }},
     {"compression", [](const Exchange& x, Namespace& t) { exchange_flag(x, t.compression); }},
     {"history_access", [](const Exchange& x, Namespace& t) { exchange_word(x, t.history_access, access_words); }},
     {"presence_access", [](const Exchange& x, Namespace& t) { exchange_word(x, t.presence_access, access_words); }},
@@ -67,13 +72,11 @@ constexpr auto namespace_keys = std::to_array<Key<Namespace>>({
      }},
 });
 
-constexpr std::array<std::string_view, 1> namespace_later{"rate"};
-
 }  // namespace
 
 template <>
 KeyTable<Namespace> keys_of<Namespace>() {
-  return {namespace_keys, namespace_later};
+  return {namespace_keys, {}};
 }
 template <>
 KeyTable<History> keys_of<History>() {

@@ -100,13 +100,14 @@ Error Home::too_many_channels() {
   return {ErrorCode::limit_exceeded, "channel", "the broker has as many channels as limits.channels_max allows"};
 }
 
-// A channel exists while it has subscribers, history, keys or publishes on their way. Where there is a history
-// it stays for as long as that may be, though nothing was published: whoever comes back soon is told that it
-// has missed nothing.
+// A channel exists while it has subscribers, history, keys, publishes on their way or some that count for its rate.
+// Where there is a history it stays for as long as that may be, though nothing was published: whoever comes back soon
+// is told that it has missed nothing.
 void Home::forget_if_done(HomeChannel& channel, bool make_room) {
   if (!channel.interests.empty()) return;
   const ChannelRecord* const record = channel.record.get();
   if (record != nullptr && (!record->empty() || record->pending > 0 || record->keys > 0)) return;
+  if (record != nullptr && channel.settings->rate > 0 && !record->pace.full(now_ms_)) return;
   if (channel.settings->history.messages > 0 && !is_internal(channel.name()) && !make_room) {
     const std::int64_t idle_ms = (std::int64_t{now_s()} - channel.idle_since_s()) * 1000;
     if (idle_ms <= channel.settings->history.age.count()) return;

@@ -119,11 +119,15 @@ class Home final : private engine::Answers {
   [[nodiscard]] bool settle_by_key(ShardId from, PublishRequest& request);
   void accept(ShardId from, PublishRequest& request, HomeChannel* channel, std::uint64_t offset, std::int64_t time_ms,
               bool answered);
-  void refuse(ShardId from, PublishRequest& request, const Error& why);
+  void refuse(ShardId from, PublishRequest& request, const Error& why,
+              std::optional<std::int64_t> retry_after_s = std::nullopt);
+  // Counts the message. Otherwise the seconds after which the channel's rate may allow it.
+  [[nodiscard]] std::optional<std::int64_t> over_rate(HomeChannel* channel, const Message& draft);
   void free_key(PublishRequest& request, const Error& why);
   void acknowledge(ShardId from, PublishRequest& request, const MessagePtr& message);
   void send_outcome(ShardId to, SessionRef session, ReplyTag tag, std::string_view channel, std::size_t bytes,
-                    Result<std::optional<command::Position>> position);
+                    Result<std::optional<command::Position>> position,
+                    std::optional<std::int64_t> retry_after_s = std::nullopt);
   void fan_out(const HomeChannel* channel, const MessagePtr& message);
   void remember(HomeChannel& channel, const MessagePtr& message);
   [[nodiscard]] std::optional<command::Position> position_of(const config::Namespace& settings,

@@ -12,6 +12,7 @@
 #include "broker/hub/member_list.hpp"
 #include "broker/hub/named.hpp"
 #include "broker/hub/reply_tag.hpp"
+#include "broker/runtime/pace.hpp"
 
 namespace crier::hub {
 
@@ -37,6 +38,7 @@ struct ChannelRecord : History {
   std::uint64_t number = 0;   // of its newest message
   std::uint32_t pending = 0;  // publishes that the engine has not answered
   std::uint32_t keys = 0;     // idempotency keys
+  runtime::Pace pace;         // of its publishes, where its namespace has a `rate`
 };
 
 struct HomeChannel final : Named<HomeChannel> {

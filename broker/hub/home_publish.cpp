@@ -24,6 +24,11 @@ engine::Publication publication_of(const Message& message, std::int64_t now_ms) 
   return publication;
 }
 
+// Is there anything to know of a channel once something was published in it?
+bool remembers(const config::Namespace& settings) {
+  return settings.history.messages > 0 || settings.rate > 0;
+}
+
 }  // namespace
 
 IdempotencyKey Home::key_of(const PublishRequest& request) {
@@ -37,11 +42,18 @@ void Home::publish(ShardId from, PublishRequest& request) {
                   {ErrorCode::unavailable, "", "the engine is behind: engine.queue_bytes_max is waiting for it"});
   }
   HomeChannel* channel = find(draft.channel(), draft.channel_hash());
-  if (channel == nullptr && (request.key || (!draft.probe() && settings_of(draft.channel()).history.messages > 0))) {
+  if (channel == nullptr && (request.key || (!draft.probe() && remembers(settings_of(draft.channel()))))) {
     channel = find_or_add(draft.channel(), draft.channel_hash());
     if (channel == nullptr) return refuse(from, request, too_many_channels());
   }
   if (request.key && settle_by_key(from, request)) return forget_if_done(*channel);
+  if (const auto retry_after_s = over_rate(channel, draft)) {
+    const Error why{ErrorCode::rate_limited, "channel",
+                    "the channel gets more messages than rate (" + std::to_string(channel->settings->rate) +
+                        " in a second) in the settings of its namespace: this one was not stored"};
+    free_key(request, why);
+    return refuse(from, request, why, retry_after_s);
+  }
   const engine::Ticket ticket = next_ticket_++;
   auto answer = engine_->publish(ticket, publication_of(draft, now_ms_));
   if (answer && *answer) return accept(from, request, channel, **answer, now_ms_, /*answered=*/false);
@@ -62,6 +74,14 @@ void Home::publish(ShardId from, PublishRequest& request) {
   pending_bytes_ += draft.bytes();
   metrics_.engine_pending_bytes.set(static_cast<std::int64_t>(pending_bytes_));
   pending_.emplace(ticket, PendingPublish{from, std::move(request), *channel, now_ms_, false});
+}
+
+std::optional<std::int64_t> Home::over_rate(HomeChannel* channel, const Message& draft) {
+  if (channel == nullptr || draft.probe() || channel->settings->rate == 0) return std::nullopt;
+  if (!channel->record) channel->record = std::make_unique<ChannelRecord>(*channel, budget_, floor_of(*channel));
+  runtime::Pace& pace = channel->record->pace;
+  if (pace.take(channel->settings->rate, now_ms_)) return std::nullopt;
+  return pace.wait_s(channel->settings->rate, now_ms_);
 }
 
 // True: the request is answered, or waits with an earlier one of its key.
@@ -171,15 +191,16 @@ void Home::acknowledge(ShardId from, PublishRequest& request, const MessagePtr& 
 }
 
 void Home::send_outcome(ShardId to, SessionRef session, ReplyTag tag, std::string_view channel, std::size_t bytes,
-                        Result<std::optional<command::Position>> position) {
-  auto outcome = std::make_unique<PublishOutcome>(PublishOutcome{std::string(channel), bytes, std::move(position)});
+                        Result<std::optional<command::Position>> position, std::optional<std::int64_t> retry_after_s) {
+  auto outcome =
+      std::make_unique<PublishOutcome>(PublishOutcome{std::string(channel), bytes, std::move(position), retry_after_s});
   lanes_.send_answer(to, PublishAnswer{session, std::move(tag), MessagePtr{}, std::move(outcome)});
 }
 
-void Home::refuse(ShardId from, PublishRequest& request, const Error& why) {
+void Home::refuse(ShardId from, PublishRequest& request, const Error& why, std::optional<std::int64_t> retry_after_s) {
   metrics_.publishes_refused.add();
   const Message& draft = *request.draft;
-  send_outcome(from, request.session, std::move(request.tag), draft.channel(), draft.bytes(), why);
+  send_outcome(from, request.session, std::move(request.tag), draft.channel(), draft.bytes(), why, retry_after_s);
 }
 
 // The publish that owned the key has failed, and so have those that waited with it.

@@ -151,6 +151,7 @@ struct PublishOutcome {
   std::string channel;
   std::size_t bytes = 0;  // credit
   Result<std::optional<command::Position>> position;
+  std::optional<std::int64_t> retry_after_s = std::nullopt;  // rate_limited
 };
 struct PublishAnswer {
   SessionRef session;

@@ -10,6 +10,14 @@ namespace crier::session {
 
 using command::Op;
 
+namespace {
+
+// Whoever is over its pace that long is closed; it is not over it any more when it was not for a pause.
+constexpr std::int64_t over_pace_max_ms = 10'000;
+constexpr std::int64_t over_pace_pause_ms = 2'000;
+
+}  // namespace
+
 Client::Client(Environment& environment, Host& host, hub::SessionId id) : environment_(environment), host_(host) {
   id_ = id;
   ref_ = environment_.shard.attach(*this);
@@ -42,6 +50,8 @@ bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
     if (paused_) return false;
     if (verdict() != nullptr) return true;  // nobody reads the answers any more
     const command::Command& command = commands[at.command];
+    // A broadcast that had to stop was counted when it began.
+    if (at.channel == 0 && !within_pace({at.request, at.command, command.id}, command)) continue;
     if (who_) {
       if (std::optional<Error> why = refuse_now(command.op())) {
         fail({at.request, at.command, command.id}, command.op(), "", std::move(*why));
@@ -57,6 +67,31 @@ bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
     if (!publish_broadcast(*publish_command, {at.request, at.command, command.id}, at.channel)) return false;
   }
   return true;
+}
+
+// Counts the command. False: it is one too many, and was answered.
+bool Client::within_pace(const ReplySlot& slot, const command::Command& command) {
+  const std::size_t per_second = environment_.config.limits.commands_per_second_max;
+  if (per_second == 0) {
+    pacing_.reset();
+    return true;
+  }
+  if (!pacing_) pacing_ = std::make_unique<Pacing>();
+  const std::int64_t now_ms = environment_.steady_ms;
+  if (pacing_->pace.take(per_second, now_ms)) return true;
+  fail(slot, command.op(), "",
+       {ErrorCode::rate_limited, "",
+        "more commands than limits.commands_per_second_max (" + std::to_string(per_second) + ") allows: slow down"},
+       pacing_->pace.wait_s(per_second, now_ms));
+  if (pacing_->over_since_ms == 0 || now_ms - pacing_->over_last_ms > over_pace_pause_ms) {
+    pacing_->over_since_ms = now_ms;
+  }
+  pacing_->over_last_ms = now_ms;
+  // A client that only posts has no connection of its own to lose.
+  if (can_subscribe() && now_ms - pacing_->over_since_ms >= over_pace_max_ms) {
+    end(websocket::CloseCode::rate_limited, "over limits.commands_per_second_max for 10 s");
+  }
+  return false;
 }
 
 void Client::continue_suspended() {
@@ -109,13 +144,14 @@ void Client::count_ok(Op op) {
   environment_.metrics.commands[static_cast<std::size_t>(op)].add("ok");
 }
 
-void Client::fail(const ReplySlot& slot, Op op, std::string_view channel, Error error) {
+void Client::fail(const ReplySlot& slot, Op op, std::string_view channel, Error error,
+                  std::optional<std::int64_t> retry_after_s) {
   environment_.metrics.commands[static_cast<std::size_t>(op)].add(to_string(error.code));
   reply(slot, command::ErrorReply{.id = slot.id,
                                   .command = std::string(to_string(op)),
                                   .channel = std::string(channel),
                                   .error = std::move(error),
-                                  .retry_after_s = std::nullopt});
+                                  .retry_after_s = retry_after_s});
 }
 
 const config::Namespace& Client::settings_of(std::string_view channel) const {

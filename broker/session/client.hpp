@@ -15,6 +15,7 @@
 #include "broker/auth/permissions.hpp"
 #include "broker/hub/inline_vector.hpp"
 #include "broker/hub/subscriber.hpp"
+#include "broker/runtime/pace.hpp"
 #include "broker/session/environment.hpp"
 #include "broker/session/host.hpp"
 #include "protocol/command/command.hpp"
@@ -105,7 +106,8 @@ class Client : public hub::Subscriber {
   [[nodiscard]] std::optional<std::string> user_if_any() const;
   void subscribe_to_claimed();
   // Counts and replies.
-  void fail(const ReplySlot& slot, command::Op op, std::string_view channel, Error error);
+  void fail(const ReplySlot& slot, command::Op op, std::string_view channel, Error error,
+            std::optional<std::int64_t> retry_after_s = std::nullopt);
 
   Environment& environment_;
   Host& host_;
@@ -129,6 +131,12 @@ class Client : public hub::Subscriber {
     Phase phase = Phase::valid;
     std::int64_t deadline_ms = 0;  // Environment::steady_ms at which the phase ends; 0: never
     std::optional<Verdict> verdict;
+  };
+  // How fast commands come, where that has a limit.
+  struct Pacing {
+    runtime::Pace pace;
+    std::int64_t over_since_ms = 0;  // Environment::steady_ms; 0: never
+    std::int64_t over_last_ms = 0;
   };
   // Where a batch stands: at a command and, in a broadcast, at a channel of it.
   struct Cursor {
@@ -162,6 +170,7 @@ class Client : public hub::Subscriber {
   void run(const command::Command& command, std::uint32_t request, std::uint32_t index);
   [[nodiscard]] bool run_from(std::span<const command::Command> commands, Cursor& at);
   void continue_suspended();
+  [[nodiscard]] bool within_pace(const ReplySlot& slot, const command::Command& command);
   void count_inflight(std::size_t bytes);
   void count_ok(command::Op op);
   [[nodiscard]] const config::Namespace& settings_of(std::string_view channel) const;
@@ -231,6 +240,7 @@ class Client : public hub::Subscriber {
   hub::InlineVector<hub::Subscription*> subscriptions_;
   std::unique_ptr<Busy> busy_;
   std::unique_ptr<Who> who_;
+  std::unique_ptr<Pacing> pacing_;
 };
 
 [[nodiscard]] Error no_presence();

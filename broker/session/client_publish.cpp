@@ -134,7 +134,7 @@ void Client::on_published(hub::PublishAnswer& answer) {
   }
   if (answer.tag.kind == Kind::part) return finish_part(answer.tag, std::move(position), std::move(error));
   const ReplySlot slot{answer.tag.group, answer.tag.index, std::move(answer.tag.id)};
-  if (error) return fail(slot, Op::publish, channel, std::move(*error));
+  if (error) return fail(slot, Op::publish, channel, std::move(*error), answer.outcome->retry_after_s);
   if (answer.tag.kind == Kind::none) return;  // without an id only errors are told
   count_ok(Op::publish);
   reply(slot, command::Published{slot.id, channel, std::move(position)});

@@ -65,8 +65,7 @@ TEST(ConfigFault, Of_an_unknown_table_names_the_nearest_or_all) {
 
 TEST(ConfigFault, Of_a_key_of_a_later_version_says_that_it_would_do_nothing) {
   for (const std::string key :
-       {"server.drain_timeout", "limits.connections_per_ip_max", "limits.connects_per_second_max",
-        "limits.commands_per_second_max", "namespace.chat.rate", "engine.nats"}) {
+       {"server.drain_timeout", "limits.connections_per_ip_max", "limits.connects_per_second_max", "engine.nats"}) {
     EXPECT_TRUE(
         fault(key + " = 1").ends_with(key + ": not supported by this version. Leave it out: it would have no effect."));
   }
@@ -148,6 +147,7 @@ TEST(ConfigFault, Holds_at_both_ends_of_every_range) {
            {"limits.heartbeat", {"'1s'", "'74s'"}, {"'999ms'", "'2h'"}},
            {"limits.header_bytes_max", {"1024", "'1MiB'"}, {"1023", "1048577"}},
            {"limits.incoming_bytes_max", {"65536", "'1GiB'"}, {"1023", "1073741825"}},
+           {"limits.commands_per_second_max", {"0", "1000000"}, {"-1", "1000001"}},
            {"limits.channels_per_connection_max", {"1", "1000000"}, {"0", "1000001"}},
            {"limits.outbox_bytes_max", {"66560", "'1GiB'"}, {"1023", "1073741825"}},
            {"limits.outbox_total_bytes_max", {"'1MiB'", "'1024GiB'"}, {"1023", "'1025GiB'"}},
@@ -160,6 +160,7 @@ TEST(ConfigFault, Holds_at_both_ends_of_every_range) {
            {"compression.min_bytes", {"0", "'1GiB'"}, {"-1", "1073741825"}},
            {"compression.level", {"1", "9"}, {"0", "10"}},
            {"namespace.chat.message_bytes_max", {"1", "1047552"}, {"0", "1073741825"}},
+           {"namespace.chat.rate", {"0", "1000000"}, {"-1", "1000001"}},
            {"namespace.chat.history.messages", {"0", "1000000"}, {"-1", "1000001"}},
            {"namespace.chat.history.age", {"'1ms'", "'8760h'"}, {"'-1s'", "'8761h'"}},
            {"namespace.chat.presence_watch_max", {"0", "1000000"}, {"-1", "1000001"}},

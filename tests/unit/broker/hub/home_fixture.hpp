@@ -41,6 +41,7 @@ class Lines final : public DeliveryLanes {
 
   std::vector<std::string> lines;
   std::size_t credit = 0;
+  std::optional<std::int64_t> retry_after_s;  // of the last publish that was refused
   MessagePtr last_message;
   std::vector<MessagePtr> last_messages;  // of the last fetch
 
@@ -89,6 +90,7 @@ class Lines final : public DeliveryLanes {
       write(line, answer.message->offset());
     } else {
       credit = answer.outcome->bytes;
+      retry_after_s = answer.outcome->retry_after_s;
       if (answer.outcome->position) {
         write(line, "again ", text(*answer.outcome->position));
       } else {
