@@ -63,6 +63,7 @@ heartbeat = "3m"
 header_bytes_max = "1KiB"
 incoming_bytes_max = "1GiB"
 channels_per_connection_max = 5
+commands_per_second_max = 6
 outbox_bytes_max = "2MiB"
 outbox_total_bytes_max = "7GiB"
 inflight_bytes_max = 3000000
@@ -80,6 +81,7 @@ idempotency_keys_max = 77
   expected.header_bytes_max = 1'024;
   expected.incoming_bytes_max = 1'073'741'824;
   expected.channels_per_connection_max = 5;
+  expected.commands_per_second_max = 6;
   expected.outbox_bytes_max = 2'097'152;
   expected.outbox_total_bytes_max = 7'516'192'768;
   expected.inflight_bytes_max = 3'000'000;
@@ -118,6 +120,7 @@ subscribe = "nobody"
 publish = "nobody"
 overflow = "conflate"
 message_bytes_max = "4KiB"
+rate = 7
 compression = false
 history_access = "nobody"
 presence_access = "nobody"
@@ -134,6 +137,7 @@ idempotency_window = "10m"
   expected.publish = Who::nobody;
   expected.overflow = Overflow::conflate;
   expected.message_bytes_max = 4'096;
+  expected.rate = 7;
   expected.compression = false;
   expected.history_access = Access::nobody;
   expected.presence_access = Access::nobody;
@@ -229,7 +233,7 @@ TEST(ParseToml, Reads_windows_line_ends_and_a_byte_order_mark) {
 
 TEST(SupportedKeys, Are_taken_and_no_others_are_named) {
   const std::vector<std::string> keys = supported_keys();
-  EXPECT_EQ(keys.size(), 11U + 4U + 3U + 4U + 7U + 7U + 14U + 3U + 3U + 2U + 11U + 2U);
+  EXPECT_EQ(keys.size(), 11U + 4U + 3U + 4U + 7U + 7U + 15U + 3U + 3U + 2U + 12U + 2U);
   EXPECT_EQ(keys.front(), "server.listen");
   EXPECT_EQ(keys.back(), "namespace.*.history.age");
   for (std::string key : keys) {
