@@ -14,8 +14,16 @@ FileWatch::Look FileWatch::look_at(const std::string& path) {
 }
 
 void FileWatch::watch(const std::vector<std::string>& paths) {
-  known_.clear();
-  for (const std::string& path : paths) known_.emplace(path, look_at(path));
+  std::map<std::string, Look> known;
+  for (const std::string& path : paths) {
+    const auto before = known_.find(path);
+    known.emplace(path, before != known_.end() ? before->second : look_at(path));
+  }
+  latest_ = known_ = std::move(known);
+}
+
+void FileWatch::look() {
+  for (auto& [path, look] : known_) look = look_at(path);
   latest_ = known_;
 }
 

@@ -11,8 +11,11 @@ namespace crier {
 
 class FileWatch {
  public:
-  // What these are like now is what later looks compare with.
+  // These, and no others. What a new one is like now is what later looks compare with.
   void watch(const std::vector<std::string>& paths);
+  // The same for all of them. To be called before they are read: what changes meanwhile is then not overlooked.
+  void look();
+  [[nodiscard]] bool empty() const noexcept { return known_.empty(); }
   // True once for each change, and not before a second look in a row has found the files as the first did: who writes
   // one needs a moment, and often writes several.
   [[nodiscard]] bool changed();

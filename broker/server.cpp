@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "broker/config/reload.hpp"
 #include "broker/config/version.hpp"
 #include "broker/runtime/log.hpp"
 #include "protocol/base/check.hpp"
@@ -68,6 +69,7 @@ Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> 
       descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
   connections_max_ =
       config_.limits.connections_max == 0 ? possible : std::min(config_.limits.connections_max, possible);
+  watch_files(config::files_of(config_));
 }
 
 Server::~Server() = default;
@@ -146,6 +148,7 @@ Result<std::monostate, std::string> Server::open() {
     return faults;
   }
   trust_ = std::move(*trust);
+  trust_.tell_remarks();
   if (auto taken = take_state(); !taken) return taken;
   const net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = trust_.tls};
   for (const std::string& address : config_.server.listen) {
@@ -173,7 +176,7 @@ int Server::run() {
   for (const auto& listener : listeners_) listener->start();
   admin_->start();
   admin_->set_access(trust_.authenticator, config_.server.admin_hosts);
-  watch_files();
+  look_at_files();
   print_summary();
   context_.run();
   for (const auto& worker : workers_) worker->stop();

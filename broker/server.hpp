@@ -42,7 +42,7 @@ class Server {
   void print_summary() const;
 
   // server_reload.cpp
-  void watch_files();
+  void watch_files(std::vector<std::string> paths);  // and the configuration itself
   void look_at_files();
   void reload(std::string_view cause);
   [[nodiscard]] std::vector<std::string> take_up();  // what was wrong: then nothing has changed

@@ -32,14 +32,13 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 }  // namespace
 
-void Server::watch_files() {
-  std::vector<std::string> paths = config::files_of(config_);
+void Server::watch_files(std::vector<std::string> paths) {
   if (!file_.empty()) paths.push_back(file_);
   files_.watch(paths);
-  if (!paths.empty()) look_at_files();
 }
 
 void Server::look_at_files() {
+  if (files_.empty()) return;
   files_timer_.expires_after(look_every);
   files_timer_.async_wait([this](const asio::error_code& error) {
     if (error || draining_) return;
@@ -62,10 +61,11 @@ void Server::reload(std::string_view cause) {
                  {{"cause", std::string(cause)}, {"faults", std::to_string(faults.size())}});
   }
   admin_->set_reloads(reloads_);
-  watch_files();
+  look_at_files();
 }
 
 std::vector<std::string> Server::take_up() {
+  files_.look();
   const config::CommandLine loaded = load_();
   if (loaded.action != config::CommandLine::Action::serve) return lines_of(loaded.output);
   auto plan = config::plan_reload(config_, loaded.config);
@@ -74,11 +74,18 @@ std::vector<std::string> Server::take_up() {
     for (const config::Problem& problem : plan.error()) faults.push_back(problem.text());
     return faults;
   }
+  // While a new file is faulty or missing the old ones stay in use: a change of either is worth another try.
+  const std::vector<std::string> wanted = config::files_of(plan->config);
+  std::vector<std::string> watched = config::files_of(config_);
+  watched.insert(watched.end(), wanted.begin(), wanted.end());
+  watch_files(std::move(watched));
   auto trust = Trust::read(plan->config);
   if (!trust) return std::move(trust.error());
 
   config_ = std::move(plan->config);
+  watch_files(wanted);
   trust_ = std::move(*trust);
+  trust_.tell_remarks();
   runtime::set_log_level(log_level(config_.log.level));
   for (const auto& listener : listeners_) listener->set_tls(trust_.tls);
   for (const auto& worker : workers_) worker->apply(config_, trust_.authenticator);

@@ -457,6 +457,13 @@ void HttpTransport::on_drained() {
   connection_.resume_reading();
 }
 
+// A request whose body is still arriving is asked anew who sends it: what it has shown may be withdrawn. So may be
+// what commands show that still wait.
+void HttpTransport::on_reload() {
+  if (session_) session_->on_reload();
+  if (!request_id_.empty() && !last_request_seen_) static_cast<void>(authenticate());
+}
+
 void HttpTransport::on_shutdown() {
   last_request_seen_ = true;
   if (!due_.empty()) {

@@ -31,6 +31,7 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   void on_overflow() override;
   [[nodiscard]] bool drops_on_overflow() const override { return false; }
   void on_shutdown() override;
+  void on_reload() override;
   void on_resumed() override;
   void on_drained() override;
   [[nodiscard]] std::string_view close_label() const override { return refused_ ? "refused" : "http"; }

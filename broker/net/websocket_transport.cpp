@@ -69,7 +69,11 @@ void WebSocketTransport::on_peer_finished() {
 void WebSocketTransport::on_deadline(runtime::Tick now) {
   const config::Limits& limits = connection_.worker().config().limits;
   on_time();
-  if (connection_.reading_paused()) return connection_.set_deadline(now + ticks(limits.heartbeat));
+  if (connection_.reading_paused()) {
+    const auto own = own_deadline_ms();
+    const runtime::Tick heartbeat = now + ticks(limits.heartbeat);
+    return connection_.set_deadline(own ? std::min(heartbeat, connection_.worker().tick_at(*own)) : heartbeat);
+  }
   const runtime::Tick silent = now - connection_.last_heard();
   if (silent >= ticks(limits.idle_timeout)) {
     return close(websocket::CloseCode::heartbeat_timeout, "nothing heard and pings unanswered");
@@ -151,7 +155,9 @@ bool BrokerTransport::on_waiting(std::size_t bytes) {
 }
 
 void BrokerTransport::on_reload() {
-  if (session_) session_->on_reload();
+  if (!session_) return;
+  session_->on_reload();
+  arm_deadline();  // it may have to tell by then who it is, and a quiet one is not flushed
 }
 
 std::optional<std::int64_t> BrokerTransport::own_deadline_ms() const {
