@@ -1,4 +1,4 @@
-"""A configuration that changes while the broker runs: by hand, by an editor, by a symbolic link; and what the log said."""
+"""A configuration that changes while the broker runs, by hand or as editors do it; and what the log said."""
 
 import os
 import pathlib
@@ -41,7 +41,7 @@ def replace(path, text):
 
 
 class Awaited:
-    """with Awaited(broker, TEXT) as log: …    What is done inside makes the log say so once more. `log.lines` are new."""
+    """with Awaited(broker, TEXT) as log: what is done inside makes the log say so. `log.lines` are the new ones."""
 
     def __init__(self, broker, text):
         self.broker, self.text = broker, text
