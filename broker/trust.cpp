@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "broker/runtime/log.hpp"
+
 namespace crier {
 
 Result<Trust, std::vector<std::string>> Trust::read(const config::Config& config) {
@@ -23,6 +25,12 @@ Result<Trust, std::vector<std::string>> Trust::read(const config::Config& config
   }
   if (!faults.empty()) return faults;
   return trust;
+}
+
+void Trust::tell_remarks() const {
+  for (const std::string& remark : authenticator->remarks()) {
+    runtime::log(runtime::LogLevel::warn, "a key file is not used wholly", {{"remark", remark}});
+  }
 }
 
 }  // namespace crier

@@ -19,6 +19,8 @@ struct Trust {
 
   // Every fault of every file, a sentence each.
   [[nodiscard]] static Result<Trust, std::vector<std::string>> read(const config::Config& config);
+  // Into the log, what is no fault and yet worth knowing: a key that was left out, say.
+  void tell_remarks() const;
 };
 
 }  // namespace crier
