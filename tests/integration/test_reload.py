@@ -201,11 +201,11 @@ def test_a_key_withdrawn_while_its_request_arrives_is_not_obeyed(start_broker):
         assert http.answer().status == 401
 
 
-def test_another_secret_refuses_old_tokens_and_leaves_their_sessions(start_broker):
+def test_another_secret_refuses_old_tokens_and_lets_their_sessions_send_new_ones(start_broker):
     broker = start_broker(config=config())
     with Session(broker, token=token("ann")) as session:
         hang_up(broker, config(secret="another-" + SECRET))
-        session.nothing_more()  # until its token ends
+        session.nothing_more()
         assert session.call("auth", token=token("ann"))["code"] == "unauthorized"
         assert session.call("auth", token=token("ann", key="another-" + SECRET))["op"] == "authenticated"
     with pytest.raises(Refused):
