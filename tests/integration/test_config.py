@@ -50,7 +50,8 @@ def test_check_takes_the_reference_file():
 
 def test_check_tells_every_problem_with_its_place_and_exits_2(file):
     path = file('[server]\nthreads = 300\nlisen = []\n[limits]\nheartbeat = 25\n'
-                '[namespace.chat]\nsubscribe = "granted"\n[[auth.service_key]]\nname = "a"\nsha256 = "the-key-itself"\n')
+                '[namespace.chat]\nsubscribe = "granted"\n'
+                '[[auth.service_key]]\nname = "a"\nsha256 = "the-key-itself"\n')
     answer = crier("check", path)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "the-key-itself" not in answer.stderr
