@@ -265,6 +265,7 @@ void Connection::close(bool reset) {
   outbox_.clear();
   if (extra_ && extra_->beginning) worker_.handshakes().leave(*this);
   worker_.metrics().closed.add(transport_ ? transport_->close_label() : "refused");
+  if (!reset && !shut_down_ && started() && secure()) static_cast<void>(extra_->tls->finish());  // if it gets through
   asio::error_code ignored;  // a descriptor is released whatever close() says
   if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);

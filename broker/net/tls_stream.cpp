@@ -50,11 +50,11 @@ TlsStream::Step TlsStream::step_of(int result) {
     case SSL_ERROR_WANT_READ: return Step::wants_read;
     case SSL_ERROR_WANT_WRITE: return Step::wants_write;
     case SSL_ERROR_ZERO_RETURN: fault_ = "closed"; return Step::finished;
-    case SSL_ERROR_SYSCALL: fault_ = "closed"; return Step::failed;
-    default: break;
+    case SSL_ERROR_SYSCALL: fault_ = "closed"; break;
+    default: fault_ = label_of(ERR_peek_error()); break;
   }
-  fault_ = label_of(ERR_peek_error());
   ERR_clear_error();
+  broken_ = true;
   return Step::failed;
 }
 
@@ -124,6 +124,7 @@ TlsStream::Step TlsStream::write_rest() {
 }
 
 TlsStream::Step TlsStream::finish() {
+  if (broken_) return Step::failed;
   ERR_clear_error();
   // 0: ours is out and the peer's is not in. Nobody waits for that: the socket's own end follows.
   const int result = SSL_shutdown(session_.get());

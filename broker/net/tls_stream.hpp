@@ -49,7 +49,7 @@ class TlsStream {
   // Something that was taken over has not gone out; `write_rest` goes on with it, and comes before any `write`.
   [[nodiscard]] bool holds_output() const noexcept { return kept_ != nullptr; }
   [[nodiscard]] Step write_rest();
-  // Says that nothing more will come, after the last byte.
+  // Says that nothing more will come, after the last byte. For a stream that has failed it does nothing.
   [[nodiscard]] Step finish();
 
   // What a step of reading or writing waited for crosswise, as the protocol's own messages make it.
@@ -67,6 +67,7 @@ class TlsStream {
   std::uint64_t wire_in_ = 0;  // counted so far
   std::uint64_t wire_out_ = 0;
   std::string_view fault_ = "other";
+  bool broken_ = false;  // after that OpenSSL has nothing more to say
 };
 
 }  // namespace crier::net

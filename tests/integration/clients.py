@@ -74,6 +74,15 @@ def trust(broker):
     return context
 
 
+def first_flight():
+    """The bytes with which a proper client begins."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
 @contextlib.asynccontextmanager
 async def connect(broker, query="", **options):
     """A Client that has had its welcome."""

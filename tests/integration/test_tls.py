@@ -11,7 +11,7 @@ import pytest
 
 from broker_process import BINARY, SANITIZED, SLOWNESS, eventually, scaled
 from certificates import Authority, openssl
-from clients import FIN, PATIENCE, RawHttp, RawWebSocket, frame, text_frame, trust
+from clients import FIN, PATIENCE, RawHttp, RawWebSocket, first_flight, frame, text_frame, trust
 from http_wire import get, post
 
 
@@ -323,7 +323,7 @@ def test_a_shutdown_does_not_wait_for_handshakes(start_tls):
     broker = start_tls()
     with socket.create_connection(("127.0.0.1", broker.port)) as half, \
             socket.create_connection(("127.0.0.1", broker.port)), RawWebSocket(broker) as whole:
-        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        half.sendall(first_flight())
         eventually(lambda: broker.metric("crier_tls_handshakes_in_flight") == 1)
         before = time.monotonic()
         broker.signal(signal.SIGTERM)
