@@ -48,13 +48,17 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
 
   void read() {
     // From a request's first byte on: reading more of it gives no more time.
-    if (!parser_.in_progress()) limit_time(idle_time_max);
+    idle_ = !parser_.in_progress();
+    if (idle_) limit_time(answered_ ? idle_time_max : request_time_max);
     socket_.async_read_some(asio::buffer(buffer_),
                             [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
                               if (error) return self->close();
                               self->take(std::string_view(self->buffer_.data(), got));
                             });
   }
+
+  // Waits for a request, and has nothing of one yet.
+  [[nodiscard]] bool idle() const noexcept { return idle_; }
 
   void close() {
     asio::error_code ignored;  // closing is all that is left to do
@@ -64,6 +68,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
 
  private:
   void take(std::string_view input) {
+    idle_ = false;
     if (!parser_.in_progress()) limit_time(request_time_max);
     input_.append(input);
     next_request();
@@ -91,6 +96,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void write(const http::Response& response) {
+    answered_ = true;
     output_ = http::write_response(response);
     limit_time(request_time_max);
     asio::async_write(socket_, asio::buffer(output_),
@@ -114,6 +120,8 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
   std::array<char, 4096> buffer_;
   std::string input_;
   std::string output_;
+  bool idle_ = true;
+  bool answered_ = false;
 };
 
 AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acceptor, std::vector<std::string> hosts,
@@ -149,6 +157,7 @@ std::string AdminServer::address() const {
 void AdminServer::accept() {
   acceptor_.async_accept([this](const asio::error_code& error, asio::ip::tcp::socket socket) {
     exchanges_.remove_if([](const auto& weak) { return weak.expired(); });
+    if (!error && exchanges_.size() >= connections_max) give_up_idle();
     if (!error && exchanges_.size() < connections_max) {
       const auto exchange = std::make_shared<Exchange>(*this, std::move(socket));
       exchanges_.push_back(exchange);
@@ -159,6 +168,17 @@ void AdminServer::accept() {
     pause_.expires_after(pause_after_error);
     pause_.async_wait([this](const asio::error_code&) { accept(); });
   });
+}
+
+// Whoever comes may have something to ask; whoever has been here longest without asking makes room.
+void AdminServer::give_up_idle() {
+  for (auto at = exchanges_.begin(); at != exchanges_.end(); ++at) {
+    const auto exchange = at->lock();
+    if (!exchange || !exchange->idle()) continue;
+    exchange->close();
+    exchanges_.erase(at);
+    return;
+  }
 }
 
 http::Response AdminServer::answer(const http::RequestHead& head) const {

@@ -39,6 +39,7 @@ class AdminServer {
  private:
   class Exchange;
   void accept();
+  void give_up_idle();
   [[nodiscard]] http::Response answer_place(const http::RequestHead& head) const;
   [[nodiscard]] std::string metrics_text() const;
 
