@@ -92,6 +92,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   [[nodiscard]] HandshakeQueue::Place& handshake_place() noexcept;
   void take_handshake_turn();
   void step_handshake();
+  void give_up_handshake();
 
   // Links of the worker's list.
   Connection* previous = nullptr;
@@ -113,6 +114,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
 
   void on_beginning_readable();
   void read_proxy_header();
+  void await_first_record();
   void refuse_proxy_header(std::string_view why);
   void on_begun();
   void on_handshake_failed(std::string_view label);

@@ -1,8 +1,11 @@
 // What comes before HTTP: the PROXY protocol's header, and the TLS handshake.
 #include <arpa/inet.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -23,6 +26,11 @@ namespace {
 
 // How long the peer of a handshake that failed gets to read why.
 constexpr std::chrono::milliseconds alert_patience = std::chrono::seconds{1};
+
+// RFC 8446 5.1: type, version, length.
+constexpr std::size_t tls_record_head_bytes = 5;
+constexpr unsigned char tls_handshake_record = 22;
+constexpr int tls_record_bytes_max = 16 * 1024;
 
 std::string text_of_v4(const void* address) {
   std::array<char, INET_ADDRSTRLEN> text{};
@@ -65,10 +73,7 @@ void Connection::on_beginning_readable() {
   Beginning& beginning = *extra_->beginning;
   switch (beginning.stage) {
     case Beginning::Stage::proxy_header: return read_proxy_header();
-    case Beginning::Stage::silent:
-      beginning.stage = Beginning::Stage::handshake;
-      worker_.wheel().cancel(*this);  // the wait for its turn is not its fault
-      return worker_.handshakes().enter(*this, worker_.handshakes_in_flight_max());
+    case Beginning::Stage::silent: return await_first_record();
     case Beginning::Stage::handshake: return worker_.handshakes().make_ready(*this);
   }
 }
@@ -83,8 +88,34 @@ void Connection::on_begun() {
 
 void Connection::on_beginning_deadline() {
   if (extra_->beginning->stage == Beginning::Stage::proxy_header) return refuse_proxy_header("it did not come in time");
+  give_up_handshake();
+}
+
+void Connection::give_up_handshake() {
   worker_.metrics().tls_faults.add("timeout");
   close();
+}
+
+// A turn is for who has said all that it has to say first: a ClientHello, mostly one record. Until that is there
+// nothing is read, and the socket does not wake us: whoever sends a byte and waits has nothing of ours but its socket.
+void Connection::await_first_record() {
+  std::array<unsigned char, tls_record_head_bytes> head{};
+  const ssize_t seen = ::recv(socket_.native_handle(), head.data(), head.size(), MSG_PEEK);
+  const bool handshake = seen > 0 && head[0] == tls_handshake_record;
+  int wanted = static_cast<int>(head.size());
+  if (seen == wanted) wanted += std::min(head[3] << 8 | head[4], tls_record_bytes_max);
+  int present = 0;
+  pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+  const bool more_may_come = ::poll(&state, 1, 0) == 0 && ::ioctl(socket_.native_handle(), FIONREAD, &present) == 0;
+  if (handshake && more_may_come && present < wanted) {
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof(wanted));
+    return wait_readable();
+  }
+  const int any = 1;
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &any, sizeof(any));
+  extra_->beginning->stage = Beginning::Stage::handshake;
+  worker_.wheel().cancel(*this);  // the wait for its turn is not its fault
+  worker_.handshakes().enter(*this, worker_.handshakes_in_flight_max());
 }
 
 // --- the PROXY protocol

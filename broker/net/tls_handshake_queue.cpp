@@ -65,12 +65,21 @@ void HandshakeQueue::admit() {
   }
 }
 
+void HandshakeQueue::give_up_stalled(runtime::Tick now, runtime::Tick stalled_max) {
+  while (!waiting_.empty() && !in_flight_.empty()) {
+    Connection& connection = *in_flight_.front();
+    if (now - connection.handshake_place().since_ < stalled_max) return;
+    connection.give_up_handshake();  // leaves
+  }
+}
+
 void HandshakeQueue::run() {
   admit();
   if (!ready_.empty()) {
     Connection& connection = *ready_.front();
     Place& place = connection.handshake_place();
     place.state_ = Place::State::in_flight;
+    place.since_ = wheel_.now();
     in_flight_.splice(in_flight_.end(), ready_, place.at_);
     connection.step_handshake();
   }

@@ -13,6 +13,7 @@
 #include <list>
 
 #include "broker/runtime/thread_metrics.hpp"
+#include "broker/runtime/timer_wheel.hpp"
 
 namespace crier::net {
 
@@ -32,9 +33,11 @@ class HandshakeQueue {
     enum class State : std::uint8_t { outside, waiting, in_flight, ready };
     State state_ = State::outside;
     std::list<Connection*>::iterator at_;
+    runtime::Tick since_ = 0;  // of its last step, or of its turn
   };
 
-  HandshakeQueue(asio::io_context& context, runtime::ThreadMetrics& metrics) : context_(context), metrics_(metrics) {}
+  HandshakeQueue(asio::io_context& context, const runtime::TimerWheel& wheel, runtime::ThreadMetrics& metrics)
+      : context_(context), wheel_(wheel), metrics_(metrics) {}
   HandshakeQueue(const HandshakeQueue&) = delete;
   HandshakeQueue& operator=(const HandshakeQueue&) = delete;
 
@@ -43,6 +46,9 @@ class HandshakeQueue {
   void enter(Connection& connection, std::size_t in_flight_max);
   // Its socket is ready for the next step: `step_handshake` is called soon.
   void make_ready(Connection& connection);
+  // While others wait, whoever has let `stalled_max` go by since its last step is given up: one that only holds a
+  // place. From time to time.
+  void give_up_stalled(runtime::Tick now, runtime::Tick stalled_max);
   // It is done, or gone. Also for one that never entered.
   void leave(Connection& connection);
 
@@ -52,9 +58,10 @@ class HandshakeQueue {
   void post();
 
   asio::io_context& context_;
+  const runtime::TimerWheel& wheel_;
   runtime::ThreadMetrics& metrics_;
   std::list<Connection*> waiting_;
-  std::list<Connection*> in_flight_;  // their sockets are not ready
+  std::list<Connection*> in_flight_;  // their sockets are not ready; whose last step is longest ago comes first
   std::list<Connection*> ready_;
   std::size_t in_flight_max_ = 1;
   bool posted_ = false;

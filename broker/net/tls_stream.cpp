@@ -39,6 +39,8 @@ std::string_view label_of(unsigned long error) {
 TlsStream::TlsStream(std::shared_ptr<const TlsContexts> contexts, int descriptor, runtime::ThreadMetrics& metrics)
     : contexts_(std::move(contexts)), session_(contexts_->new_session()), metrics_(metrics) {
   if (session_ != nullptr && SSL_set_fd(session_.get(), descriptor) != 1) session_.reset();
+  // On by default: a peer that renews its keys without end would keep one call of SSL_read busy, and the loop with it.
+  if (session_ != nullptr) SSL_clear_mode(session_.get(), SSL_MODE_AUTO_RETRY);
 }
 
 // OpenSSL's queue of errors belongs to the thread: it is empty before every step, or SSL_get_error would take

@@ -21,6 +21,8 @@ namespace {
 // Big enough that a burst of large messages is one turn: at 64 KiB eight messages of 16 KiB were two.
 constexpr std::size_t scratch_bytes = 256 * 1024;
 constexpr runtime::Tick probe_every = ticks(std::chrono::seconds{1});
+// What an honest peer takes for its part of a handshake, over a slow line; only while others wait for their turn.
+constexpr runtime::Tick handshake_stalled_max = ticks(std::chrono::seconds{1});
 
 hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId self, hub::ShardId count) {
   const auto share = [&](std::size_t total) { return (total + count - 1) / count; };
@@ -284,6 +286,7 @@ void Worker::tick() {
   next_tick_ += passed * tick_length;
   read_clocks();
   wheel_.advance(wheel_.now() + passed);
+  handshakes_.give_up_stalled(wheel_.now(), handshake_stalled_max);
   if (wheel_.now() % probe_every < passed) {
     probe_->send();
     shard_.tick(now());

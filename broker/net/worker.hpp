@@ -126,7 +126,7 @@ class Worker final : private hub::Surroundings {
   session::Environment environment_;
   websocket::Inflater inflater_;
   std::unique_ptr<websocket::Deflater> echo_deflater_;
-  HandshakeQueue handshakes_{context_, metrics_};
+  HandshakeQueue handshakes_{context_, wheel_, metrics_};
   std::vector<char> scratch_;
   std::vector<char> record_;
   std::vector<Connection*> dirty_;     // to be flushed
