@@ -106,6 +106,7 @@ class Keyring final : public Authenticator {
     return looks_like_token(credential) ? verify_token(credential, wall_s) : find_service(credential, place);
   }
 
+  bool vouches_for(std::uint64_t key_id) const override { return tokens_.has_key(key_id); }
   PrincipalPtr service(std::string_view name) const override { return services_.named(name); }
   std::span<const std::string> remarks() const override { return remarks_; }
 

@@ -37,6 +37,8 @@ class Authenticator {
   // `wall_s`: Unix time.
   [[nodiscard]] virtual Result<PrincipalPtr, AuthFault> authenticate(std::string_view credential, CredentialPlace place,
                                                                      std::int64_t wall_s) const = 0;
+  // Is the key that verified a token, by Principal::key_id, one of those in use?
+  [[nodiscard]] virtual bool vouches_for(std::uint64_t key_id) const = 0;
   // A service as it is configured now; null when there is none of that name any more.
   [[nodiscard]] virtual PrincipalPtr service(std::string_view name) const = 0;
   // What make() left out and an operator should know: keys of a JWKS that cannot be used. A sentence each, for the log.

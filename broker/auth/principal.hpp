@@ -23,7 +23,7 @@ struct Principal {
   std::array<Grants, right_count> grants;
   std::vector<std::string> channels;      // the claim `channels`: subscribed at connect, and granted
   std::optional<std::int64_t> expires_s;  // Unix time; services and tokens without `exp` never do
-  std::uint64_t key_id = 0;               // services: tells one key from another under the same name
+  std::uint64_t key_id = 0;               // of the service key, or of the key that verified the token
   bool manage = false;                    // services: channels, disconnect, kick, the administrative listener
 
   [[nodiscard]] const Grants& granted(Right right) const { return grants[static_cast<std::size_t>(right)]; }

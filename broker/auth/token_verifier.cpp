@@ -80,8 +80,8 @@ Result<TokenVerifier::Header, AuthFault> TokenVerifier::read_header(std::string_
   return header;
 }
 
-std::optional<AuthFault> TokenVerifier::check_signature(const Header& header, std::string_view text,
-                                                        std::string_view signature) const {
+Result<std::uint64_t, AuthFault> TokenVerifier::check_signature(const Header& header, std::string_view text,
+                                                                std::string_view signature) const {
   const auto named = [&](const VerificationKey& key) {
     return header.kid && !key.kid().empty() && key.kid() == *header.kid;
   };
@@ -91,7 +91,7 @@ std::optional<AuthFault> TokenVerifier::check_signature(const Header& header, st
     if (key.algorithm() != header.algorithm || (known && !named(key))) continue;
     // Each try costs a verification, which a stranger's token must not have for the asking.
     if (tries++ == key_tries_max) break;
-    if (key.verifies(text, signature)) return std::nullopt;
+    if (key.verifies(text, signature)) return key.id();
   }
   if (tries == 0) {
     return known ? refuse("algorithm", "the token's `alg` does not fit the key that its `kid` names")
@@ -101,6 +101,10 @@ std::optional<AuthFault> TokenVerifier::check_signature(const Header& header, st
     return refuse("unknown_key", "the token's `kid` names no key of this broker, and none that it has fits");
   }
   return refuse("signature", "the token's signature is not genuine");
+}
+
+bool TokenVerifier::has_key(std::uint64_t id) const {
+  return std::ranges::find(keys_, id, &VerificationKey::id) != keys_.end();
 }
 
 Result<Principal, AuthFault> TokenVerifier::verify(std::string_view token, std::int64_t wall_s) const {
@@ -114,11 +118,14 @@ Result<Principal, AuthFault> TokenVerifier::verify(std::string_view token, std::
   if (!header) return header.error();
   const auto signature = decode_base64url(token.substr(second + 1));
   if (!signature) return refuse("malformed", "the token's signature is not base64url without padding");
-  if (auto fault = check_signature(*header, token.substr(0, second), *signature)) return std::move(*fault);
+  const auto key = check_signature(*header, token.substr(0, second), *signature);
+  if (!key) return key.error();
 
   const auto claims = decode_base64url(token.substr(first + 1, second - first - 1));
   if (!claims) return refuse("malformed", "the token's payload is not base64url without padding");
-  return read_claims(*claims, rules_, wall_s);
+  auto who = read_claims(*claims, rules_, wall_s);
+  if (who) who->key_id = *key;
+  return who;
 }
 
 }  // namespace crier::auth

@@ -32,12 +32,15 @@ class TokenVerifier {
   // The header chooses the keys, by `alg` and `kid`; keys that it brings along (jwk, jku, x5u, x5c) are ignored. The
   // claims are looked at once the signature is known to be genuine.
   [[nodiscard]] Result<Principal, AuthFault> verify(std::string_view token, std::int64_t wall_s) const;
+  // By Principal::key_id.
+  [[nodiscard]] bool has_key(std::uint64_t id) const;
 
  private:
   struct Header;
   [[nodiscard]] Result<Header, AuthFault> read_header(std::string_view part) const;
-  [[nodiscard]] std::optional<AuthFault> check_signature(const Header& header, std::string_view text,
-                                                         std::string_view signature) const;
+  // The key that made it, by its id.
+  [[nodiscard]] Result<std::uint64_t, AuthFault> check_signature(const Header& header, std::string_view text,
+                                                                 std::string_view signature) const;
 
   std::vector<JwtAlgorithm> algorithms_;
   std::vector<VerificationKey> keys_;

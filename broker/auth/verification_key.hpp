@@ -27,6 +27,8 @@ class VerificationKey {
   [[nodiscard]] JwtAlgorithm algorithm() const noexcept { return algorithm_; }
   // "": it has none.
   [[nodiscard]] const std::string& kid() const noexcept { return kid_; }
+  // Tells it from others: of the same key it is always the same, and says nothing about it.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   // `signature` as RFC 7518 has it: ES256's is r and s, 32 bytes each.
   [[nodiscard]] bool verifies(std::string_view text, std::string_view signature) const;
 
@@ -37,6 +39,7 @@ class VerificationKey {
 
   JwtAlgorithm algorithm_;
   std::string kid_;
+  std::uint64_t id_ = 0;
   MacContextPtr mac_;  // keyed, and copied for each use
   PkeyPtr key_;
 };

@@ -52,7 +52,7 @@ bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
     const command::Command& command = commands[at.command];
     // A broadcast that had to stop was counted when it began.
     if (at.channel == 0 && !within_pace({at.request, at.command, command.id}, command)) continue;
-    if (who_) {
+    if (who_ && at.channel == 0) {
       if (std::optional<Error> why = refuse_now(command.op())) {
         fail({at.request, at.command, command.id}, command.op(), "", std::move(*why));
         continue;

@@ -116,6 +116,7 @@ class Client : public hub::Subscriber {
   struct PendingSubscribe {
     std::uint32_t serial = 0;
     ReplySlot slot;
+    bool past = false;  // it asked for history too
   };
   struct Broadcast {
     std::uint32_t number = 0;
@@ -130,6 +131,7 @@ class Client : public hub::Subscriber {
     std::shared_ptr<const hub::Identity> identity;              // for presence; null without user
     Phase phase = Phase::valid;
     std::int64_t deadline_ms = 0;  // Environment::steady_ms at which the phase ends; 0: never
+    runtime::Pace attempts;        // of `auth`
     std::optional<Verdict> verdict;
   };
   // How fast commands come, where that has a limit.
@@ -182,6 +184,8 @@ class Client : public hub::Subscriber {
   void auth(const command::Auth& command, const ReplySlot& slot);
   void adopt(PrincipalPtr principal);
   void wait_for_token();
+  [[nodiscard]] bool still_vouched_for(const auth::Principal& known) const;
+  void expire();
   [[nodiscard]] Who& who();
   // Why no command but `auth` and the like runs now, if so.
   [[nodiscard]] std::optional<Error> refuse_now(command::Op op) const;
@@ -189,6 +193,7 @@ class Client : public hub::Subscriber {
   [[nodiscard]] std::optional<Error> refuse_management() const;
   // Ends what the client may no longer have.
   void check_subscriptions();
+  [[nodiscard]] bool replays(const hub::Subscription& subscription) const;
   // Ends the subscription at that place of the list, pending or live.
   void revoke(std::uint32_t at, const Error& why);
   void end(websocket::CloseCode code, std::string_view reason);

@@ -20,6 +20,8 @@ using websocket::CloseCode;
 
 namespace {
 
+constexpr std::size_t auth_per_second_max = 4;  // and twice that at once
+
 bool same_name(const Principal& a, const Principal& b) {
   return a.kind == b.kind && a.name == b.name;
 }
@@ -96,6 +98,12 @@ void Client::auth(const command::Auth& command, const ReplySlot& slot) {
                 {ErrorCode::bad_request, "op",
                  "auth needs a connection that stays: send the token as `Authorization: Bearer` with each request"});
   }
+  // A verification costs the loop, and everybody on it, up to a millisecond.
+  const std::int64_t now_ms = environment_.steady_ms;
+  if (!who().attempts.take(auth_per_second_max, now_ms)) {
+    return fail(slot, Op::auth, "", {ErrorCode::rate_limited, "op", "too many tokens at once: one is enough"},
+                who_->attempts.wait_s(auth_per_second_max, now_ms));
+  }
   auto accepted =
       environment_.authenticator->authenticate(command.token, auth::CredentialPlace::command, environment_.wall_s);
   if (!accepted) {
@@ -165,13 +173,29 @@ void Client::on_time() {
   }
 }
 
+bool Client::still_vouched_for(const Principal& known) const {
+  if (known.kind == Principal::Kind::user) return environment_.authenticator->vouches_for(known.key_id);
+  const PrincipalPtr now = environment_.authenticator->service(known.name);
+  return now && now->key_id == known.key_id;
+}
+
+// As if the token had come to its end now: whoever is honest gets a fresh one.
+void Client::expire() {
+  if (who_->phase != Who::Phase::valid) return;
+  who_->phase = Who::Phase::grace;
+  who_->deadline_ms = std::max<std::int64_t>(1, environment_.steady_ms + environment_.config.auth.expiry_grace.count());
+}
+
 void Client::on_reload() {
   if (verdict() != nullptr) return;
   const Principal* const known = principal();
-  if (known != nullptr && known->kind == Principal::Kind::service) {
-    PrincipalPtr now = environment_.authenticator->service(known->name);
-    if (!now || now->key_id != known->key_id) return end(CloseCode::unauthorized, "the service key was withdrawn");
-    who_->principal = std::move(now);
+  if (known != nullptr && !still_vouched_for(*known)) {
+    // A request has no connection of its own to end: what is left of it goes on as nobody's.
+    if (!can_subscribe()) return who_.reset();
+    if (known->kind == Principal::Kind::service) return end(CloseCode::unauthorized, "the service key was withdrawn");
+    expire();
+  } else if (known != nullptr && known->kind == Principal::Kind::service) {
+    who_->principal = environment_.authenticator->service(known->name);
   }
   const bool waiting = who_ && who_->phase == Who::Phase::waiting;
   if (waiting && environment_.config.auth.anonymous) {
@@ -193,6 +217,7 @@ void Client::check_subscriptions() {
     } else {
       why = refuse(auth::Action::subscribe, subscription.name());
     }
+    if (!why && replays(subscription)) why = refuse(auth::Action::history, subscription.name());
     if (!why && subscription.watching) why = refuse(auth::Action::presence, subscription.name());
     if (why) {
       revoke(at, *why);  // another takes its place
@@ -200,6 +225,14 @@ void Client::check_subscriptions() {
       ++at;
     }
   }
+}
+
+// Does it get, or will it, what was said before it came?
+bool Client::replays(const hub::Subscription& subscription) const {
+  if (subscription.catch_up) return subscription.catch_up->replay;
+  return busy_ && std::ranges::any_of(busy_->subscribes, [&](const PendingSubscribe& pending) {
+           return pending.serial == subscription.serial && pending.past;
+         });
 }
 
 void Client::revoke(std::uint32_t at, const Error& why) {

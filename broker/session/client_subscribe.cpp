@@ -72,7 +72,7 @@ void Client::subscribe(const command::Subscribe& command, ReplySlot slot) {
   hub::Subscription& subscription = command.pattern ? shard.subscribe_pattern(*this, ref_, command.channel)
                                                     : shard.subscribe(*this, ref_, command.channel, std::move(options));
   subscriptions_.push_back(&subscription);
-  busy().subscribes.push_back({subscription.serial, std::move(slot)});
+  busy().subscribes.push_back({subscription.serial, std::move(slot), command.since || command.last});
   // A pattern is asked of every home.
   count_inflight(command.pattern    ? hub::request_bytes * shard.settings().shard_count
                  : command.presence ? hub::list_bytes_max

@@ -1,6 +1,7 @@
 // An authenticator that knows a handful of credentials by heart.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -45,6 +46,9 @@ class FakeAuthenticator final : public auth::Authenticator {
       return auth::AuthFault{ErrorCode::token_expired, "expired", "an old one"};
     }
     return found->second;
+  }
+  [[nodiscard]] bool vouches_for(std::uint64_t key_id) const override {
+    return std::any_of(known_.begin(), known_.end(), [&](const auto& one) { return one.second->key_id == key_id; });
   }
   [[nodiscard]] PrincipalPtr service(std::string_view name) const override {
     for (const auto& [credential, principal] : known_) {

@@ -262,7 +262,38 @@ TEST_F(ClientAuthTest, Keeps_the_publish_keys_of_users_apart) {
   EXPECT_NE(reply(other, publish)["position"], first["position"]);
 }
 
+TEST_F(ClientAuthTest, Verifies_so_many_tokens_at_once_and_no_more) {
+  FakeClient client(loop, 1);
+  std::string flood = "[";
+  for (int i = 0; i < 100; ++i) flood += (i == 0 ? "" : ",") + std::string(R"({"op":"auth","token":"bad"})");
+  client.say(flood + "]");
+  std::size_t verified = 0;
+  for (const json& told : replies(client)) verified += told["code"] == "unauthorized" ? 1 : 0;
+  EXPECT_EQ(verified, 8U);
+  EXPECT_EQ(reply(client, R"({"op":"auth","token":"ann"})")["code"], "rate_limited");
+  let_pass(client, 1'000);
+  EXPECT_EQ(reply(client, R"({"op":"auth","token":"ann"})")["op"], "authenticated");
+}
+
 // --- reloads
+
+TEST_F(ClientAuthTest, Wants_a_fresh_token_of_who_came_by_a_key_that_is_withdrawn) {
+  auth::Principal old = user("ann", {"room:a"});
+  old.key_id = 77;
+  authenticator->know("old", old);
+  FakeClient client(loop, 1);
+  client.start({"room:a"}, principal("old"));
+  static_cast<void>(replies(client));
+  client.session().on_reload();
+  EXPECT_EQ(reply(client, R"({"op":"ping"})")["op"], "pong");
+  authenticator->forget("old");
+  client.session().on_reload();
+  EXPECT_EQ(reply(client, R"({"op":"subscribe","channel":"room:a"})")["code"], "token_expired");
+  EXPECT_EQ(world.subscriptions(), 1);
+  let_pass(client, 10'000);
+  ASSERT_NE(client.session().verdict(), nullptr);
+  EXPECT_EQ(client.session().verdict()->code, CloseCode::token_expired);
+}
 
 TEST_F(ClientAuthTest, Ends_a_service_whose_key_was_withdrawn_or_replaced) {
   for (const bool replaced : {false, true}) {
