@@ -17,7 +17,7 @@ NOT_THERE = "not over_the_connection_limit"
 @pytest.mark.skipif(bool(TLS_FOLDER), reason="this run is one over TLS")
 @pytest.mark.deadline(300)
 @pytest.mark.parametrize("suite", [
-    "frames", "websocket_python", "pipelining", "endings", "back_pressure", "hostile", "cbor"])
+    "frames", "pipelining", "endings", "back_pressure", "hostile"])
 def test_the_suite_passes(authority, suite):
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", NOT_THERE,
                            f"test_{suite}.py"], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -112,6 +112,6 @@ def test_a_post_of_a_mebibyte_is_read_whole(start_tls):
     broker = start_tls(config='[limits]\nincoming_bytes_max = "4MiB"\ninflight_bytes_max = "4MiB"\n'
                               'outbox_bytes_max = "4MiB"\n'
                               '[namespace.big]\nmessage_bytes_max = "2MiB"\n')
-    data = "é" * (512 * 1024)
+    data = "0123456789abcdef" * (64 * 1024)
     assert post(broker, {"op": "publish", "channel": "big:a", "data": data})[1]["op"] == "published"
     assert post(broker, {"op": "history", "channel": "big:a"})[1]["messages"][0]["data"] == data
