@@ -71,15 +71,33 @@ std::vector<std::string> differences(const Config& a, const Config& b) {
   return names;
 }
 
+// To switch TLS on or off under who is connected is for a restart: the file may be one that somebody emptied.
+void keep_tls(Reload& reload, const Config& running, const Config& loaded) {
+  if (running.tls.enabled() == loaded.tls.enabled()) return;
+  reload.config.tls = running.tls;
+  std::erase_if(reload.changed, [](const std::string& name) { return name.starts_with("tls."); });
+  reload.fixed.emplace_back("tls");
+}
+
+// Likewise to open the broker to everybody; and it would be another broker, by the defaults that follow.
+Problems judge_openness(const Config& running, const Config& loaded) {
+  if (!running.auth.configured() || loaded.auth.configured()) return {};
+  return {{"reload",
+           "[auth]: found no token and no service key that could be verified, expected one at least, as before. "
+           "Everybody could publish: if that is meant, restart the broker."}};
+}
+
 }  // namespace
 
 Result<Reload, Problems> plan_reload(const Config& running, const Config& loaded) {
+  if (Problems problems = judge_openness(running, loaded); !problems.empty()) return problems;
   Reload reload;
   reload.config = loaded;
   keep_fixed(reload.config, running);
   for (std::string& name : differences(running, loaded)) {
     (is_fixed(name) ? reload.fixed : reload.changed).push_back(std::move(name));
   }
+  keep_tls(reload, running, loaded);
   Problems problems = check(reload.config);
   if (!problems.empty()) return problems;
   return reload;

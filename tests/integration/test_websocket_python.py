@@ -269,12 +269,12 @@ async def test_a_channel_over_the_connections_limit_is_limit_exceeded(start_brok
     {"op": "disconnect", "user": "a"},
     {"op": "kick", "user": "a", "channel": "b"},
 ], ids=lambda command: command["op"])
-async def test_what_a_later_version_will_do_is_unavailable_today(broker, command):
+async def test_what_wants_a_credential_is_unauthorized_without(broker, command):
     async with connect(broker) as client:
         await client.send(**command, id="x")
         error = await client.next()
         assert (error["op"], error["id"], error["code"], error["command"]) == (
-            "error", "x", "unavailable", command["op"]), error
+            "error", "x", "unauthorized", command["op"]), error
         assert error["message"]
         await client.nothing_more()
 

@@ -26,6 +26,7 @@ class Keys final : public auth::Authenticator {
     if (wall_s > 1000) return auth::AuthFault{ErrorCode::token_expired, "expired", "too late"};
     return std::make_shared<const auth::Principal>(std::move(who));
   }
+  [[nodiscard]] bool vouches_for(std::uint64_t /*key_id*/) const override { return false; }
   [[nodiscard]] PrincipalPtr service(std::string_view /*name*/) const override { return nullptr; }
 
  private:

@@ -87,13 +87,29 @@ TEST(Reload, Keeps_every_fixed_setting_as_it_was) {
 }
 
 TEST(Reload, Is_refused_when_the_mixture_would_break_a_rule) {
-  const std::string open = "[server]\nlisten = ['0.0.0.0:1']\nhosts = ['a']\n" + service_key("a");
+  const std::string open = "[server]\nlisten = ['0.0.0.0:1']\nprotected_mode = false\nhosts = ['a']\n";
   const auto plan = plan_reload(parsed(open), parsed("[server]\nlisten = ['127.0.0.1:1']\n"));
   ASSERT_FALSE(plan);
   ASSERT_EQ(plan.error().size(), 1U);
   EXPECT_TRUE(
       plan.error()[0].text().starts_with("configuration: server.listen[0]: found \"0.0.0.0:1\", expected a "
                                          "loopback address"));
+}
+
+TEST(Reload, Leaves_it_to_a_restart_to_switch_tls_on_or_off) {
+  const std::string tls = "[tls]\ncertificate = '/c.pem'\nprivate_key = '/k.pem'\n";
+  const Reload off = planned(tls, "");
+  EXPECT_EQ(off.fixed, Names{"tls"});
+  EXPECT_EQ(off.changed, Names{});
+  EXPECT_EQ(off.config, parsed(tls));
+  EXPECT_EQ(planned("", tls).fixed, Names{"tls"});
+  EXPECT_EQ(planned(tls, "[tls]\ncertificate = '/d.pem'\nprivate_key = '/k.pem'\n").changed, Names{"tls.certificate"});
+}
+
+TEST(Reload, Is_refused_when_nobody_could_prove_anything_any_more) {
+  const auto plan = plan_reload(parsed("server.hosts = ['a']\n" + service_key("a")), parsed(""));
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().front().text().find("restart"), std::string::npos) << plan.error().front().text();
 }
 
 TEST(FilesOf, Are_all_that_the_configuration_names_each_once) {
