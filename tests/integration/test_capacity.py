@@ -26,7 +26,7 @@ def test_at_capacity_retry_after_varies_and_the_refused_are_counted(start_broker
 def test_the_request_id_of_each_request_on_a_connection_is_another(broker):
     with RawHttp(broker) as http:
         ping = post(broker, {"op": "ping"})
-        failing = post(broker, [{"op": "ping"}, {"op": "channels"}])
+        failing = post(broker, [{"op": "ping"}, {"op": "subscribe", "channel": "a"}])
         http.send(ping + get(broker) + failing + ping + get(broker, "/nowhere"))
         answers = answers_to_the_end(http)
     assert [answer.status for answer in answers] == [200, 200, 207, 200, 404]
