@@ -54,7 +54,8 @@ export CRIER_BIN=${CRIER_BIN:-$crier_root/build/$preset/crier}
 export CRIER_BUILD_DIR=$crier_root/build/$preset
 # Debian's interpreter by its path: it has Debian's pytest and websockets, another in PATH has not.
 # Most of their time they wait: as many at once as there are cores, each file by one of them.
-(cd "$integration" && "${calm[@]}" /usr/bin/python3 -m pytest -n "$(nproc)" --dist loadfile "$@" < /dev/null) || status=1
+(cd "$integration" && "${calm[@]}" /usr/bin/python3 -m pytest -n "$(nproc)" --dist loadfile "$@" < /dev/null) \
+  || status=1
 
 if [ "$status" -eq 0 ]; then say "preset $preset: everything passed"; else say "preset $preset: FAILED"; fi
 exit "$status"
