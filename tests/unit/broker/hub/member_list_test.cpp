@@ -79,7 +79,7 @@ TEST(MemberList, Removes_only_members) {
 
 TEST(MemberList, Lists_members_in_the_order_of_their_sessions) {
   MemberList list;
-  for (const std::uint64_t number : {5, 1, 4, 2, 3}) list.add(anonymous(number));
+  for (const std::uint64_t number : {5U, 1U, 4U, 2U, 3U}) list.add(anonymous(number));
   EXPECT_EQ(page(list, nullptr, all, true), (Numbers{1, 2, 3, 4, 5}));
   const SessionId member = session(3);
   EXPECT_EQ(page(list, &member, all, true), (Numbers{4, 5}));
@@ -206,7 +206,7 @@ void compare_with_map(std::uint64_t seed, std::size_t sessions) {
 
 TEST(MemberList, Holds_what_a_map_holds_under_random_use) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    for (const std::size_t sessions : {3, 12, 24, 400}) compare_with_map(seed, sessions);
+    for (const std::size_t sessions : {3U, 12U, 24U, 400U}) compare_with_map(seed, sessions);
   }
 }
 

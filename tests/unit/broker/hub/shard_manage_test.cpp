@@ -290,7 +290,7 @@ TEST_F(ShardManageTest, Pages_through_all_channels_without_missing_or_repeating_
   }
   std::sort(expected.begin(), expected.end());
   settle();
-  for (const std::uint64_t limit : {1, 7, 499, 500, 501}) EXPECT_EQ(list_all(limit), expected) << limit;
+  for (const std::uint64_t limit : {1U, 7U, 499U, 500U, 501U}) EXPECT_EQ(list_all(limit), expected) << limit;
   EXPECT_EQ(service.credit % list_bytes_max, (500 * request_bytes) % list_bytes_max) << "a listing's credit is missing";
 }
 

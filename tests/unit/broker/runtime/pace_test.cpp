@@ -14,7 +14,7 @@ int take_all(Pace& pace, std::size_t per_second, std::int64_t now_ms) {
 }
 
 TEST(Pace, Lets_twice_its_rate_pass_at_once_and_then_its_rate) {
-  for (const std::size_t rate : {1, 3, 7, 1000}) {
+  for (const std::size_t rate : {1U, 3U, 7U, 1000U}) {
     Pace pace;
     EXPECT_EQ(take_all(pace, rate, start_ms), 2 * rate);
     for (int second = 1; second <= 5; ++second) EXPECT_EQ(take_all(pace, rate, start_ms + second * 1000), rate);
