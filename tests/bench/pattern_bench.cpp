@@ -149,12 +149,12 @@ int main() {
   std::printf("\n|---|---|");
   for (std::size_t i = 0; i < names.size(); ++i) std::printf("---|");
   std::printf("\n");
-  for (const std::size_t count : {1, 100, 10'000, 100'000}) {
+  for (const std::size_t count : {1U, 100U, 10'000U, 100'000U}) {
     Tree tree;
     fill(tree, count, [&] { return generator.literal_heavy(); });
     print_row("literal-heavy", tree, names);
   }
-  for (const std::size_t count : {1, 100, 10'000, 100'000}) {
+  for (const std::size_t count : {1U, 100U, 10'000U, 100'000U}) {
     Tree tree;
     fill(tree, count, [&] { return generator.wildcard_heavy(); });
     print_row("wildcard-heavy", tree, names);
