@@ -240,7 +240,7 @@ TEST_F(StateDirTest, Sets_aside_what_is_no_file_without_opening_it) {
 }
 
 TEST_F(StateDirTest, Does_not_believe_what_others_could_have_written) {
-  for (const mode_t mode : {0620, 0602}) {
+  for (const mode_t mode : {0620U, 0602U}) {
     live(small_state());
     ASSERT_EQ(::chmod(files_.path("crier.state").c_str(), mode), 0);
     EXPECT_NE(note_of_next_start().find("because others than its owner may write it"), std::string::npos);
