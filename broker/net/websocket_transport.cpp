@@ -69,11 +69,7 @@ void WebSocketTransport::on_peer_finished() {
 void WebSocketTransport::on_deadline(runtime::Tick now) {
   const config::Limits& limits = connection_.worker().config().limits;
   on_time();
-  if (connection_.reading_paused()) {
-    const auto own = own_deadline_ms();
-    const runtime::Tick heartbeat = now + ticks(limits.heartbeat);
-    return connection_.set_deadline(own ? std::min(heartbeat, connection_.worker().tick_at(*own)) : heartbeat);
-  }
+  if (connection_.reading_paused()) return wake_at(now + ticks(limits.heartbeat));
   const runtime::Tick silent = now - connection_.last_heard();
   if (silent >= ticks(limits.idle_timeout)) {
     return close(websocket::CloseCode::heartbeat_timeout, "nothing heard and pings unanswered");
@@ -88,8 +84,11 @@ void WebSocketTransport::arm_deadline() {
   const runtime::Tick now = connection_.worker().wheel().now();
   const runtime::Tick heard = connection_.last_heard();
   const bool pinged = now - heard >= ticks(limits.heartbeat);
-  runtime::Tick deadline = pinged ? std::min(now + ticks(limits.heartbeat), heard + ticks(limits.idle_timeout))
-                                  : heard + ticks(limits.heartbeat);
+  wake_at(pinged ? std::min(now + ticks(limits.heartbeat), heard + ticks(limits.idle_timeout))
+                 : heard + ticks(limits.heartbeat));
+}
+
+void WebSocketTransport::wake_at(runtime::Tick deadline) {
   if (const auto own = own_deadline_ms()) deadline = std::min(deadline, connection_.worker().tick_at(*own));
   connection_.set_deadline(deadline);
 }

@@ -42,6 +42,7 @@ class WebSocketTransport : public Transport {
   virtual void on_ending() {}
   void close(websocket::CloseCode code, std::string_view reason);
   void arm_deadline();
+  void wake_at(runtime::Tick deadline);  // or before, where the session wants it
   void send(websocket::Opcode opcode, std::string_view payload, bool compressed = false);
 
   Connection& connection_;
