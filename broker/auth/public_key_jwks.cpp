@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include "broker/auth/base64url.hpp"
 #include "broker/auth/json_object.hpp"
 #include "broker/auth/public_key.hpp"
+#include "protocol/command/base64url.hpp"
 #include "protocol/command/quote.hpp"
 
 namespace crier::auth {
@@ -38,7 +38,7 @@ std::optional<std::string> string_member(const JsonObject& jwk, std::string_view
 
 std::optional<std::string> bytes_member(const JsonObject& jwk, std::string_view name) {
   const auto text = string_member(jwk, name);
-  return text ? decode_base64url(*text) : std::nullopt;
+  return text ? command::decode_base64url(*text) : std::nullopt;
 }
 
 BigNumberPtr big_number(std::string_view bytes) {

@@ -4,12 +4,10 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 #include <utility>
 
-#include "broker/auth/base64url.hpp"
-#include "broker/auth/openssl_handles.hpp"
+#include "protocol/command/base64url.hpp"
 
 namespace crier::auth {
 
@@ -27,19 +25,11 @@ Grants read_grants(const std::string& service, std::string_view right, std::span
 
 }  // namespace
 
-Sha256 sha256_of(std::string_view text) {
-  Sha256 digest{};
-  unsigned size = 0;
-  const int done = EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  CRIER_ASSERT(done == 1 && size == digest.size());
-  return digest;
-}
-
 std::string new_service_key() {
   std::string bytes(key_random_bytes, '\0');
   const int done = RAND_priv_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   CRIER_ASSERT(done == 1);
-  return "crier_" + encode_base64url(bytes);
+  return "crier_" + command::encode_base64url(bytes);
 }
 
 ServiceKeys::ServiceKeys(const std::vector<config::ServiceKey>& settings, std::vector<std::string>& faults) {
@@ -56,7 +46,7 @@ ServiceKeys::ServiceKeys(const std::vector<config::ServiceKey>& settings, std::v
     service->kind = Principal::Kind::service;
     service->name = setting.name;
     service->manage = setting.manage;
-    std::memcpy(&service->key_id, setting.sha256.data(), sizeof service->key_id);
+    service->key_id = key_id_of(setting.sha256);
     const auto grant = [&](Right right, std::string_view name, std::span<const std::string> items) {
       service->grants[static_cast<std::size_t>(right)] = read_grants(setting.name, name, items, faults);
     };

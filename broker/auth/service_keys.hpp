@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "broker/auth/authenticator.hpp"
+#include "broker/auth/digest.hpp"
 
 namespace crier::auth {
-
-using Sha256 = std::array<std::uint8_t, 32>;
-[[nodiscard]] Sha256 sha256_of(std::string_view text);
 
 // "crier_" and 32 random bytes in base64url. As random as a key must be to be stored by a plain hash.
 [[nodiscard]] std::string new_service_key();

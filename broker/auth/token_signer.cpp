@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "broker/auth/base64url.hpp"
+#include "protocol/command/base64url.hpp"
 
 namespace crier::auth {
 
@@ -98,8 +98,8 @@ std::string TokenSigner::signature_of(std::string_view text) const {
 }
 
 std::string TokenSigner::sign(std::string_view header_json, std::string_view claims_json) const {
-  std::string token = encode_base64url(header_json) + "." + encode_base64url(claims_json);
-  token += "." + encode_base64url(signature_of(token));
+  std::string token = command::encode_base64url(header_json) + "." + command::encode_base64url(claims_json);
+  token += "." + command::encode_base64url(signature_of(token));
   return token;
 }
 

@@ -4,8 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "broker/auth/base64url.hpp"
 #include "broker/auth/json_object.hpp"
+#include "protocol/command/base64url.hpp"
+#include "protocol/http/request.hpp"
 
 namespace crier::auth {
 
@@ -25,9 +26,7 @@ AuthFault refuse(std::string_view reason, std::string detail) {
 
 // RFC 7515 section 4.1.9: case counts for nothing, and "application/" may be left out. RFC 9068 names the second.
 bool is_token_type(std::string_view type) {
-  std::string lower(type);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string lower = http::to_lower(type);
   std::string_view name = lower;
   if (name.starts_with("application/")) name.remove_prefix(std::string_view("application/").size());
   return name == "jwt" || name == "at+jwt";
@@ -60,7 +59,7 @@ TokenVerifier::TokenVerifier(std::vector<JwtAlgorithm> algorithms, std::vector<V
 }
 
 Result<TokenVerifier::Header, AuthFault> TokenVerifier::read_header(std::string_view part) const {
-  const auto json = decode_base64url(part);
+  const auto json = command::decode_base64url(part);
   if (!json) return refuse("malformed", "the token's header is not base64url without padding");
   const auto object = JsonObject::parse(*json, header_levels_max);
   if (!object) return refuse("malformed", "the token's header " + std::string(object.error().what));
@@ -116,12 +115,12 @@ Result<Principal, AuthFault> TokenVerifier::verify(std::string_view token, std::
   const std::size_t second = token.find('.', first + 1);
   const auto header = read_header(token.substr(0, first));
   if (!header) return header.error();
-  const auto signature = decode_base64url(token.substr(second + 1));
+  const auto signature = command::decode_base64url(token.substr(second + 1));
   if (!signature) return refuse("malformed", "the token's signature is not base64url without padding");
   const auto key = check_signature(*header, token.substr(0, second), *signature);
   if (!key) return key.error();
 
-  const auto claims = decode_base64url(token.substr(first + 1, second - first - 1));
+  const auto claims = command::decode_base64url(token.substr(first + 1, second - first - 1));
   if (!claims) return refuse("malformed", "the token's payload is not base64url without padding");
   auto who = read_claims(*claims, rules_, wall_s);
   if (who) who->key_id = *key;

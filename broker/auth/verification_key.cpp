@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
+
+#include "broker/auth/digest.hpp"
 
 namespace crier::auth {
 
@@ -18,15 +19,6 @@ constexpr std::size_t ed25519_signature_bytes = 64;
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::uint64_t id_of(const unsigned char* bytes, std::size_t size) {
-  std::array<unsigned char, 32> digest{};
-  const int done = EVP_Digest(bytes, size, digest.data(), nullptr, EVP_sha256(), nullptr);
-  CRIER_ASSERT(done == 1);
-  std::uint64_t id = 0;
-  std::memcpy(&id, digest.data(), sizeof(id));
-  return id;
 }
 
 const char* digest_name(JwtAlgorithm algorithm) {
@@ -115,7 +107,7 @@ Result<VerificationKey, std::string> VerificationKey::from_secret(JwtAlgorithm a
   if (!key.mac_ || EVP_MAC_init(key.mac_.get(), bytes_of(secret), secret.size(), parameters.data()) != 1) {
     return "cannot be used: OpenSSL has no HMAC with " + digest;
   }
-  key.id_ = id_of(bytes_of(secret), secret.size());
+  key.id_ = key_id_of(sha256_of(secret));
   return key;
 }
 
@@ -132,7 +124,7 @@ Result<VerificationKey, std::string> VerificationKey::from_public_key(PkeyPtr pk
   unsigned char* encoded = nullptr;
   const int size = i2d_PUBKEY(pkey.get(), &encoded);
   if (size <= 0) return std::string("is no key that can be written down");
-  key.id_ = id_of(encoded, static_cast<std::size_t>(size));
+  key.id_ = key_id_of(sha256_of({reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(size)}));
   OPENSSL_free(encoded);
   key.key_ = std::move(pkey);
   return key;

@@ -4,17 +4,17 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <optional>
 
+#include "broker/auth/digest.hpp"
+#include "broker/auth/file.hpp"
+#include "broker/auth/openssl_handles.hpp"
 #include "broker/runtime/log.hpp"
 #include "protocol/base/check.hpp"
+#include "protocol/http/request.hpp"
 
 namespace crier::net {
 
@@ -26,26 +26,6 @@ constexpr const char* ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 // Finite-field groups are left out: a client may ask for them, and they cost the server a hundred times as much.
 constexpr const char* groups = "X25519:P-256:P-384";
 constexpr std::string_view http_1_1 = "http/1.1";
-
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* pointer) const noexcept {
-    Free(pointer);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-  std::string small(text);
-  for (char& c : small) c = lower(c);
-  return small;
-}
 
 // Tickets outlive a reload, as whoever holds one would else pay for a whole handshake; not the process.
 struct TicketKeys {
@@ -86,11 +66,6 @@ int no_password(char* /*into*/, int /*size*/, int /*writing*/, void* asked) {
   return -1;
 }
 
-std::string file_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 bool tls_name_matches(std::string_view pattern, std::string_view name) {
@@ -100,7 +75,7 @@ bool tls_name_matches(std::string_view pattern, std::string_view name) {
     pattern.remove_prefix(1);
     name.remove_prefix(dot);
   }
-  return lower(pattern) == lower(name);
+  return http::equals_ignoring_case(pattern, name);
 }
 
 // Collects everything that is wrong, so that an operator sees it at once.
@@ -115,7 +90,7 @@ class TlsContexts::Maker {
     SSL_CTX_set_tlsext_servername_callback(made->first_.get(), &TlsContexts::choose_by_name);
     SSL_CTX_set_tlsext_servername_arg(made->first_.get(), made.get());
     for (const config::TlsHost& host : tls_.hosts) {
-      made->by_name_.emplace_back(lower(host.name), context("tls.host", host.certificate, host.private_key));
+      made->by_name_.emplace_back(host.name, context("tls.host", host.certificate, host.private_key));
     }
     return made;
   }
@@ -127,23 +102,25 @@ class TlsContexts::Maker {
     faults.push_back(key + ": " + path + ": " + what);
   }
 
-  bool can_read(const std::string& key, const std::string& path) {
-    errno = 0;
-    const std::ifstream file(path, std::ios::binary);
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): start and reload only
-    if (!file) fault(key, path, std::string("cannot be read: ") + std::strerror(errno));
-    return static_cast<bool>(file);
+  // Nothing when there is nothing to be read.
+  std::optional<std::string> text_of(const std::string& key, const std::string& path) {
+    auto text = auth::read_key_file(path);
+    if (text) return std::move(*text);
+    fault(key, path, text.error().what);
+    return std::nullopt;
   }
+  bool can_read(const std::string& key, const std::string& path) { return text_of(key, path).has_value(); }
 
   void read_client_ca() {
     // A session that was opened under another authority must not be resumed under this one, with its certificate
     // unseen: so what it belongs to is a digest of the file.
     std::string text = "crier";
     if (!tls_.client_ca.empty()) {
-      client_ca_faulty_ = !can_read("tls.client_ca", tls_.client_ca);
-      text += file_text(tls_.client_ca);
+      const auto authority = text_of("tls.client_ca", tls_.client_ca);
+      client_ca_faulty_ = !authority;
+      text += authority.value_or("");
     }
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), belongs_to_.data());
+    belongs_to_ = auth::sha256_of(text);
   }
 
   TlsContextPtr context(const std::string& key, const std::string& certificate, const std::string& private_key) {
@@ -172,7 +149,7 @@ class TlsContexts::Maker {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     auto& keys = ticket_keys().bytes;
     CRIER_ASSERT(SSL_CTX_set_tlsext_ticket_keys(context, keys.data(), keys.size()) == 1);
-    CRIER_ASSERT(SSL_CTX_set_session_id_context(context, belongs_to_.data(), SHA256_DIGEST_LENGTH) == 1);
+    CRIER_ASSERT(SSL_CTX_set_session_id_context(context, belongs_to_.data(), std::tuple_size_v<auth::Sha256>) == 1);
     if (!tls_.client_ca.empty()) demand_certificates(context);
   }
 
@@ -195,7 +172,7 @@ class TlsContexts::Maker {
       return fault(key + ".certificate", certificate, "cannot be used as a chain in PEM form: " + reason());
     }
     warn_of_time(SSL_CTX_get0_certificate(context), key + ".certificate", certificate);
-    const KeyPtr read = read_key(key + ".private_key", private_key);
+    const auth::PkeyPtr read = read_key(key + ".private_key", private_key);
     if (read == nullptr) return;
     if (SSL_CTX_use_PrivateKey(context, read.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
       ERR_clear_error();
@@ -203,11 +180,11 @@ class TlsContexts::Maker {
     }
   }
 
-  KeyPtr read_key(const std::string& key, const std::string& path) {
+  auth::PkeyPtr read_key(const std::string& key, const std::string& path) {
     if (!can_read(key, path)) return nullptr;
-    const BioPtr file(BIO_new_file(path.c_str(), "r"));
+    const auth::BioPtr file(BIO_new_file(path.c_str(), "r"));
     bool encrypted = false;
-    KeyPtr read(PEM_read_bio_PrivateKey(file.get(), nullptr, no_password, &encrypted));
+    auth::PkeyPtr read(PEM_read_bio_PrivateKey(file.get(), nullptr, no_password, &encrypted));
     if (read != nullptr) return read;
     const std::string why = reason();
     fault(key, path,
@@ -229,7 +206,7 @@ class TlsContexts::Maker {
 
   const config::Tls& tls_;
   bool client_ca_faulty_ = false;  // told once, not for every certificate
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> belongs_to_{};
+  auth::Sha256 belongs_to_{};
 };
 
 Result<std::shared_ptr<const TlsContexts>, std::vector<std::string>> TlsContexts::make(const config::Tls& tls) {

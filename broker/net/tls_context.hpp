@@ -43,7 +43,7 @@ class TlsContexts {
   static int choose_by_name(SSL* session, int* alert, void* self);
 
   TlsContextPtr first_;                                         // for who names no host, or none of ours
-  std::vector<std::pair<std::string, TlsContextPtr>> by_name_;  // in small letters; "*.example.com" is one label more
+  std::vector<std::pair<std::string, TlsContextPtr>> by_name_;  // "*.example.com" is one label more
 };
 
 // Does `name`, as a client sent it, fall under `pattern`? Letters count alike in both cases; a leading "*." stands

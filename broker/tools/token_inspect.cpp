@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "broker/auth/authenticator.hpp"
-#include "broker/auth/base64url.hpp"
 #include "broker/auth/claims.hpp"
 #include "broker/auth/json_object.hpp"
 #include "broker/auth/token_verifier.hpp"
@@ -16,6 +15,7 @@
 #include "broker/tools/commands.hpp"
 #include "broker/tools/input.hpp"
 #include "broker/tools/options.hpp"
+#include "protocol/command/base64url.hpp"
 
 namespace crier::tools {
 
@@ -113,7 +113,7 @@ std::string rights_text(const command::JsonValue& can) {
 // One part of the token, member by member; nullopt with the reason in `fault` where it cannot be read.
 std::optional<std::string> part_text(std::string_view title, std::string_view part, std::int64_t now_s,
                                      std::string& fault) {
-  const auto json = auth::decode_base64url(part);
+  const auto json = command::decode_base64url(part);
   if (!json) return fault = std::string(title) + " is not base64url without padding", std::nullopt;
   const auto object = auth::JsonObject::parse(*json, auth::claims_levels_max);
   if (!object) return fault = std::string(title) + " " + std::string(object.error().what), std::nullopt;

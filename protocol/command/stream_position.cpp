@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocol/base/check.hpp"
+#include "protocol/command/base64url.hpp"
 #include "protocol/command/quote.hpp"
 
 namespace crier::command {
@@ -21,21 +22,6 @@ constexpr std::size_t offset_bytes_max = 9;  // 63 bits, 7 in each byte
 constexpr auto offset_max = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 constexpr std::size_t bytes_max = head_bytes + stream_channels_max * (1 + epoch_bytes_max + 1 + offset_bytes_max);
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::uint8_t no_digit = 0xFF;
-constexpr auto digit_values = [] {
-  std::array<std::uint8_t, 256> values{};
-  values.fill(no_digit);
-  for (std::size_t i = 0; i < alphabet.size(); ++i) {
-    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
-  }
-  return values;
-}();
-
-constexpr std::size_t text_bytes(std::size_t bytes) {
-  return (bytes * 8 + 5) / 6;
-}
-
 // A block of bytes that is written once, front to back.
 class Writer {
  public:
@@ -48,47 +34,12 @@ class Writer {
     for (; offset >= 0x80; offset >>= 7) put(static_cast<std::uint8_t>(offset | 0x80));
     put(static_cast<std::uint8_t>(offset));
   }
-  [[nodiscard]] std::span<const std::uint8_t> bytes() const { return {bytes_.data(), size_}; }
+  [[nodiscard]] std::string_view bytes() const { return {reinterpret_cast<const char*>(bytes_.data()), size_}; }
 
  private:
   std::array<std::uint8_t, bytes_max> bytes_;
   std::size_t size_ = 0;
 };
-
-void append_base64url(std::string& out, std::span<const std::uint8_t> bytes) {
-  const std::size_t before = out.size();
-  out.resize(before + text_bytes(bytes.size()));
-  char* at = out.data() + before;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const std::uint8_t byte : bytes) {
-    bits = bits << 8 | byte;
-    for (held += 8; held >= 6;) {
-      held -= 6;
-      *at++ = alphabet[bits >> held & 0x3F];
-    }
-  }
-  if (held > 0) *at++ = alphabet[bits << (6 - held) & 0x3F];
-  CRIER_ASSERT(at == out.data() + out.size());
-}
-
-// False for a character that is none of ours, a length that no bytes have, or bits left over that are not 0.
-bool decode_base64url(std::string_view text, std::vector<std::uint8_t>& bytes) {
-  if (text.size() % 4 == 1) return false;
-  bytes.reserve(text.size() * 6 / 8);
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const std::uint8_t value = digit_values[static_cast<std::uint8_t>(c)];
-    if (value == no_digit) return false;
-    bits = bits << 6 | value;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    bytes.push_back(static_cast<std::uint8_t>(bits >> held));
-  }
-  return (bits & ((1U << held) - 1)) == 0;
-}
 
 // Takes values from the front; nullopt when there is none that append_stream_position writes.
 class Reader {
@@ -222,9 +173,10 @@ Result<std::vector<std::optional<Position>>> parse_stream_position(std::string_v
   const auto foreign = [&] {
     return refused("must be the id of an event as this server gave it, found " + quote(text));
   };
-  std::vector<std::uint8_t> bytes;
-  if (text.size() > text_bytes(bytes_max) || !decode_base64url(text, bytes)) return foreign();
-  Reader reader(bytes);
+  if (text.size() > base64url_bytes(bytes_max)) return foreign();
+  const auto bytes = decode_base64url(text);
+  if (!bytes) return foreign();
+  Reader reader({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()});
   const auto found_version = reader.byte();
   if (!found_version || *found_version != version) return foreign();
   const auto found_mark = reader.mark();

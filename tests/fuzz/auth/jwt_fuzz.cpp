@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/auth/base64url.hpp"
 #include "broker/auth/token_signer.hpp"
 #include "broker/auth/token_verifier.hpp"
 #include "protocol/base/check.hpp"
+#include "protocol/command/base64url.hpp"
 #include "protocol/command/json_scanner.hpp"
 #include "tests/support/json_judge.hpp"
 
@@ -91,8 +91,8 @@ void check_principal(const Principal& who, const nlohmann::json& claims) {
 void check_genuine(std::string_view token) {
   const std::size_t first = token.find('.');
   const std::size_t second = token.rfind('.');
-  const auto header = decode_base64url(token.substr(0, first));
-  const auto claims = decode_base64url(token.substr(first + 1, second - first - 1));
+  const auto header = crier::command::decode_base64url(token.substr(0, first));
+  const auto claims = crier::command::decode_base64url(token.substr(first + 1, second - first - 1));
   CRIER_ASSERT(header && claims);
   const auto json = judged(*header);
   if (!json) return;
@@ -107,7 +107,8 @@ void judge(const std::string& token) {
   if (!who) return check_fault(who.error());
   check_genuine(token);
   const std::size_t first = token.find('.');
-  const auto claims = decode_base64url(std::string_view(token).substr(first + 1, token.rfind('.') - first - 1));
+  const auto claims =
+      crier::command::decode_base64url(std::string_view(token).substr(first + 1, token.rfind('.') - first - 1));
   if (const auto json = judged(*claims)) check_principal(*who, *json);
 }
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "broker/auth/base64url.hpp"
+#include "protocol/command/base64url.hpp"
 #include "tests/support/chance.hpp"
 
 namespace crier::auth {
@@ -18,10 +18,10 @@ std::string fault_of(std::string_view text, std::size_t levels_max = 4) {
 }
 
 TEST(Base64url, Decodes_what_RFC_7515_encodes) {
-  EXPECT_EQ(decode_base64url(""), "");
-  EXPECT_EQ(decode_base64url("A-z_4ME"), "\x03\xec\xff\xe0\xc1"s) << "RFC 7515, appendix C";
-  EXPECT_EQ(encode_base64url("\x03\xec\xff\xe0\xc1"), "A-z_4ME");
-  EXPECT_EQ(decode_base64url("AA"), std::string(1, '\0'));
+  EXPECT_EQ(command::decode_base64url(""), "");
+  EXPECT_EQ(command::decode_base64url("A-z_4ME"), "\x03\xec\xff\xe0\xc1"s) << "RFC 7515, appendix C";
+  EXPECT_EQ(command::encode_base64url("\x03\xec\xff\xe0\xc1"), "A-z_4ME");
+  EXPECT_EQ(command::decode_base64url("AA"), std::string(1, '\0'));
 }
 
 TEST(Base64url, Comes_back_from_every_size_and_byte) {
@@ -29,16 +29,16 @@ TEST(Base64url, Comes_back_from_every_size_and_byte) {
   for (std::size_t size = 0; size < 100; ++size) {
     std::string bytes(size, '\0');
     for (char& byte : bytes) byte = static_cast<char>(chance.below(256));
-    EXPECT_EQ(decode_base64url(encode_base64url(bytes)), bytes);
+    EXPECT_EQ(command::decode_base64url(command::encode_base64url(bytes)), bytes);
   }
 }
 
 TEST(Base64url, Refuses_every_second_spelling) {
   for (const char* text :
        {"A", "AAAAA", "AA==", "AAA=", "AB", "AAB", "AA+A", "AA/A", "AA A", "AAA\n", "AA.A", "\xC3\xA4"}) {
-    EXPECT_EQ(decode_base64url(text), std::nullopt) << text;
+    EXPECT_EQ(command::decode_base64url(text), std::nullopt) << text;
   }
-  EXPECT_EQ(decode_base64url("AA\0A"s), std::nullopt);
+  EXPECT_EQ(command::decode_base64url("AA\0A"s), std::nullopt);
 }
 
 TEST(JsonObject, Finds_members_by_their_names_without_escapes) {

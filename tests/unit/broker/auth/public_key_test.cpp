@@ -129,7 +129,7 @@ TEST(Jwks, Leaves_out_weak_keys_and_wrong_curves) {
     EXPECT_EQ(remark_about(R"({"kty":"EC","crv":")" + std::string(curve) + R"(","x":"AA","y":"AA"})"),
               "keys[1] is on another curve than P-256");
   }
-  const std::string coordinate = encode_base64url(std::string(32, '\x01'));
+  const std::string coordinate = command::encode_base64url(std::string(32, '\x01'));
   EXPECT_EQ(remark_about(R"({"kty":"EC","crv":"P-256","x":")" + coordinate + R"(","y":")" + coordinate + R"("})"),
             "keys[1] is no valid key of its type")
       << "a point beside the curve";

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "broker/auth/base64url.hpp"
 #include "broker/auth/openssl_handles.hpp"
 #include "broker/auth/token_signer.hpp"
+#include "protocol/command/base64url.hpp"
 
 namespace crier::testing {
 
@@ -53,7 +53,7 @@ class KeyPair {
       std::string raw(32, '\0');
       std::size_t size = raw.size();
       CRIER_ASSERT(EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(raw.data()), &size) == 1);
-      members = R"("kty":"OKP","crv":"Ed25519","x":")" + auth::encode_base64url(raw);
+      members = R"("kty":"OKP","crv":"Ed25519","x":")" + command::encode_base64url(raw);
     }
     return members + '"' + std::string(more);
   }
@@ -77,7 +77,7 @@ class KeyPair {
     const auth::BigNumberPtr owner(value);
     std::string raw(static_cast<std::size_t>(bytes == 0 ? BN_num_bytes(value) : bytes), '\0');
     CRIER_ASSERT(BN_bn2binpad(value, reinterpret_cast<unsigned char*>(raw.data()), static_cast<int>(raw.size())) > 0);
-    return auth::encode_base64url(raw);
+    return command::encode_base64url(raw);
   }
 
   auth::PkeyPtr key_;

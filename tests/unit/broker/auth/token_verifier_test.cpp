@@ -77,8 +77,8 @@ TEST(TokenVerifier, Accepts_the_examples_of_RFC_7515_and_RFC_8037) {
   constexpr std::int64_t then_s = 1'300'819'379;
   const std::string claims =
       "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-  const auto hmac_secret =
-      decode_base64url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
+  const auto hmac_secret = command::decode_base64url(
+      "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
   const TokenVerifier by_secret({JwtAlgorithm::HS256}, list(secret_key(JwtAlgorithm::HS256, *hmac_secret)), {});
   const auto a1 = by_secret.verify(
       "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + claims + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", then_s);
@@ -96,7 +96,8 @@ TEST(TokenVerifier, Accepts_the_examples_of_RFC_7515_and_RFC_8037) {
   ASSERT_EQ(set->keys.size(), 3u);
   EXPECT_TRUE(set->keys[2].verifies(
       "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
-      *decode_base64url("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")));
+      *command::decode_base64url(
+          "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")));
   const TokenVerifier by_key({all_algorithms.begin(), all_algorithms.end()}, std::move(set->keys), {});
   const auto a2 = by_key.verify(
       "eyJhbGciOiJSUzI1NiJ9." + claims +
@@ -119,7 +120,8 @@ TEST(TokenVerifier, Refuses_alg_none_in_every_spelling_with_and_without_a_signat
   for (const char* none : {"none", "None", "NONE", "nOnE", ""}) {
     const std::string header = R"({"alg":")" + std::string(none) + R"("})";
     EXPECT_EQ(reason(verifier, with_header(header)), "algorithm") << none;
-    EXPECT_EQ(reason(verifier, encode_base64url(header) + "." + encode_base64url(plain_claims) + "."), "algorithm");
+    EXPECT_EQ(reason(verifier, command::encode_base64url(header) + "." + command::encode_base64url(plain_claims) + "."),
+              "algorithm");
   }
 }
 

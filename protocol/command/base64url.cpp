@@ -1,9 +1,11 @@
-#include "broker/auth/base64url.hpp"
+#include "protocol/command/base64url.hpp"
 
 #include <array>
 #include <cstdint>
 
-namespace crier::auth {
+#include "protocol/base/check.hpp"
+
+namespace crier::command {
 
 namespace {
 
@@ -40,20 +42,27 @@ std::optional<std::string> decode_base64url(std::string_view text) {
   return bytes;
 }
 
-std::string encode_base64url(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
+void append_base64url(std::string& out, std::string_view bytes) {
+  const std::size_t before = out.size();
+  out.resize(before + base64url_bytes(bytes.size()));
+  char* at = out.data() + before;
   std::uint32_t bits = 0;
-  int bit_count = 0;
+  unsigned held = 0;
   for (const char byte : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(byte);
-    for (bit_count += 8; bit_count >= 6;) {
-      bit_count -= 6;
-      text += digits[bits >> bit_count & 0x3F];
+    for (held += 8; held >= 6;) {
+      held -= 6;
+      *at++ = digits[bits >> held & 0x3F];
     }
   }
-  if (bit_count > 0) text += digits[bits << (6 - bit_count) & 0x3F];
+  if (held > 0) *at++ = digits[bits << (6 - held) & 0x3F];
+  CRIER_ASSERT(at == out.data() + out.size());
+}
+
+std::string encode_base64url(std::string_view bytes) {
+  std::string text;
+  append_base64url(text, bytes);
   return text;
 }
 
-}  // namespace crier::auth
+}  // namespace crier::command
