@@ -65,6 +65,7 @@ class Stream(RawHttp):
         self.head = self.answer(body=False)
         assert self.head.status == 200, self.head.status
         self.last_event_id = None
+        self.early = []  # messages of one channel that came before another one's `subscribed`
 
     def block(self):
         """The next block of lines; EOFError at the end of the stream."""
@@ -87,13 +88,21 @@ class Stream(RawHttp):
 
     def messages(self, count):
         """(channel, data) of the next `count` messages."""
-        return [(data["channel"], data["data"]) for data in (self.event("message").data for _ in range(count))]
+        events = [self.early.pop(0) if self.early else self.event("message") for _ in range(count)]
+        return [(event.data["channel"], event.data["data"]) for event in events]
 
     def subscribed(self, count=1):
         """The `subscribed` events of a new stream, by channel."""
         assert self.event().name == "welcome"
-        events = [self.event("subscribed").data for _ in range(count)]
-        return {data["channel"]: data for data in events}
+        found = {}
+        while len(found) < count:
+            event = self.event()
+            if event.name == "message" and event.data["channel"] in found:
+                self.early.append(event)
+                continue
+            assert event.name == "subscribed", event
+            found[event.data["channel"]] = event.data
+        return found
 
 
 class Relay:
