@@ -1,7 +1,9 @@
 // crier: arguments, then the server.
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,10 +19,17 @@ namespace {
 constexpr int exit_cannot_start = 1;
 constexpr int exit_usage = 2;
 
-int serve(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load) {
+// Where this program lies, which an upgrade may replace while it runs: so it is asked for at the start.
+std::string program_path(const char* called) {
+  std::error_code fault;
+  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", fault);
+  return fault ? called : path.string();
+}
+
+int serve(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load, crier::Command command) {
   const crier::config::Log& log = line.config.log;
   crier::runtime::start_log(crier::log_level(log.level), log.format == crier::config::LogFormat::json);
-  crier::Server server(std::move(line), std::move(load));
+  crier::Server server(std::move(line), std::move(load), std::move(command));
   if (const auto opened = server.open(); !opened) {
     std::fprintf(stderr, "crier: %s\n", opened.error().c_str());
     return exit_cannot_start;
@@ -48,7 +57,8 @@ int main(int argc, char** argv) {
   crier::config::CommandLine line = crier::config::parse_command_line(argc, argv);
   switch (line.action) {
     case Action::serve:
-      return serve(std::move(line), [argc, argv] { return crier::config::parse_command_line(argc, argv); });
+      return serve(std::move(line), [argc, argv] { return crier::config::parse_command_line(argc, argv); },
+                   {program_path(argv[0]), {argv + 1, argv + argc}});
     case Action::check:
       if (const auto trust = crier::Trust::read(line.config); !trust) return tell_faults(line.file, trust.error());
       break;

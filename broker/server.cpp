@@ -1,6 +1,5 @@
 #include "broker/server.hpp"
 
-#include <openssl/rand.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -20,15 +19,7 @@ namespace {
 
 // Beside connections: listeners, epoll descriptors, the log, a scrape or two.
 constexpr std::size_t descriptors_reserved = 100;
-// How long connections get to read their last bytes and close, after 1012 was sent.
-constexpr std::chrono::seconds close_time_max{5};
-constexpr std::chrono::milliseconds drain_poll{20};
 constexpr int exit_state_lost = 1;
-
-// More than any broker of the same limits writes: histories, names and keys.
-std::size_t state_bytes_max(const config::Limits& limits) {
-  return 2 * limits.history_bytes_max + limits.channels_max * 512 + limits.idempotency_keys_max * 1024;
-}
 
 // Raises the limit on descriptors to the most that is allowed; returns what it got.
 std::size_t raise_descriptor_limit() {
@@ -38,16 +29,6 @@ std::size_t raise_descriptor_limit() {
   static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));  // what counts is read back
   getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
-}
-
-// Names this life of the process: positions of another one are never mistaken for ours.
-std::string new_epoch() {
-  static constexpr std::string_view alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
-  unsigned char random[8];
-  CRIER_ASSERT(RAND_bytes(random, sizeof(random)) == 1);
-  std::string epoch;
-  for (const unsigned char byte : random) epoch += alphabet[byte % alphabet.size()];
-  return epoch;
 }
 
 std::string human_bytes(std::size_t bytes) {
@@ -62,8 +43,12 @@ std::string human_bytes(std::size_t bytes) {
 
 }  // namespace
 
-Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> load)
-    : config_(std::move(loaded.config)), load_(std::move(load)), file_(std::move(loaded.file)) {
+Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> load, Command command)
+    : config_(std::move(loaded.config)),
+      load_(std::move(load)),
+      command_(std::move(command)),
+      file_(std::move(loaded.file)),
+      take_over_(loaded.take_over) {
   descriptors_ = raise_descriptor_limit();
   const std::size_t possible =
       descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
@@ -74,72 +59,6 @@ Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> 
 
 Server::~Server() = default;
 
-// Before the first publish: a state is there once, or a crash could bring positions back that were used.
-Result<std::monostate, std::string> Server::take_state() {
-  unsigned threads = config_.server.threads;
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-  std::uint64_t seed = 0;
-  CRIER_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) == 1);
-  hub::seed_channel_hash(seed);
-  std::optional<state::SavedState> saved;
-  if (!config_.server.state_dir.empty()) {
-    auto directory = state::StateDir::open(config_.server.state_dir);
-    if (!directory) return directory.error();
-    state_dir_.emplace(std::move(*directory));
-    auto taken = state_dir_->take(state_bytes_max(config_.limits));
-    if (!taken) return taken.error();
-    if (!taken->note.empty()) runtime::log(runtime::LogLevel::warn, taken->note);
-    saved = std::move(taken->state);
-  }
-  epoch_ = saved ? saved->epoch : new_epoch();
-  const std::uint64_t start = saved ? saved->sequence : 0;
-  for (unsigned i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<net::Worker>(config_, trust_.authenticator, workers_,
-                                                     static_cast<hub::ShardId>(i), static_cast<hub::ShardId>(threads),
-                                                     epoch_, start));
-  }
-  if (!saved) return std::monostate{};
-  for (const auto& worker : workers_) worker->home().restore_floor(saved->floor);
-  for (const state::SavedChannel& channel : saved->channels) {
-    const hub::ShardId home = workers_.front()->shard().home_of(hub::hash_of(channel.name));
-    workers_[home]->home().restore(channel, net::now().wall_ms);
-  }
-  runtime::log(runtime::LogLevel::info, "history taken up", {{"channels", std::to_string(saved->channels.size())}});
-  return std::monostate{};
-}
-
-// After every thread has ended. What one loop had posted to another when they did is handled first: a publish
-// that was acknowledged is in a history by then, one that was not may as well be.
-bool Server::save_state() {
-  bool busy = true;
-  while (busy) {
-    busy = false;
-    for (const auto& worker : workers_) busy = worker->settle() || busy;
-  }
-  if (!state_dir_) return true;
-  state::SavedHead head;
-  head.epoch = epoch_;
-  for (const auto& worker : workers_) {
-    head.sequence = std::max(head.sequence, worker->home().fanned_out());
-    head.floor = std::max(head.floor, worker->home().saved_floor());
-  }
-  std::size_t channels = 0;
-  const auto saved = state_dir_->save(head, [&](state::StateWriter& writer) {
-    for (const auto& worker : workers_) {
-      worker->home().save([&](const state::SavedChannel& channel) {
-        writer.channel(channel);
-        ++channels;
-      });
-    }
-  });
-  if (!saved) {
-    runtime::log(runtime::LogLevel::error, saved.error());
-    return false;
-  }
-  runtime::log(runtime::LogLevel::info, "history kept for the next start", {{"channels", std::to_string(channels)}});
-  return true;
-}
-
 Result<std::monostate, std::string> Server::open() {
   auto trust = Trust::read(config_);
   if (!trust) {
@@ -149,19 +68,25 @@ Result<std::monostate, std::string> Server::open() {
   }
   trust_ = std::move(*trust);
   trust_.tell_remarks();
+  if (auto inherited = inherit(); !inherited) return inherited;
   if (auto taken = take_state(); !taken) return taken;
   const net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = trust_.tls};
   for (const std::string& address : config_.server.listen) {
-    auto listener = net::Listener::open(context_, address, workers_, {connections_max_, opening});
+    auto listener = net::Listener::open(context_, address, inherited_, workers_, {connections_max_, opening});
     if (!listener) return listener.error();
     listeners_.push_back(std::move(*listener));
   }
-  auto acceptor = net::open_acceptor(context_, config_.server.admin);
+  auto acceptor = net::open_acceptor(context_, config_.server.admin, inherited_);
   if (!acceptor) return acceptor.error();
   std::vector<const runtime::ThreadMetrics*> metrics;
   for (const auto& worker : workers_) metrics.push_back(&worker->metrics());
   admin_ = std::make_unique<admin::AdminServer>(context_, std::move(*acceptor), config_.server.admin_hosts,
                                                 std::move(metrics));
+  tell_of_unused_sockets();
+  if (predecessor_) {
+    if (auto taken = predecessor_->take_over(); !taken) return "cannot take over: " + taken.error();
+    predecessor_.reset();
+  }
   return std::monostate{};
 }
 
@@ -169,21 +94,38 @@ int Server::run() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   signals_.add(SIGHUP);
+  signals_.add(SIGUSR2);
+  signals_.add(SIGCHLD);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
   on_signal();
+  open_door();
   for (const auto& worker : workers_) worker->run_in_thread();
   for (const auto& listener : listeners_) listener->start();
   admin_->start();
-  admin_->set_access(trust_.authenticator, config_.server.admin_hosts);
+  admin_->set_access(trust_.authenticator, config_.server.admin_hosts, config_.protects());
+  admin_->set_drain([this] { return drain_on_request(); });
   look_at_files();
   print_summary();
+  manager_.ready("serving");
+  feed_watchdog();
   context_.run();
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
   const bool kept = save_state();
   runtime::log(runtime::LogLevel::info, "stopped");
   return kept ? 0 : exit_state_lost;
+}
+
+// A loop that hangs is worth a restart, and it is the self-probe that knows.
+void Server::feed_watchdog() {
+  const auto interval = manager_.watchdog_interval();
+  if (!interval) return;
+  if (admin_->readiness().stuck_because(net::steady_ns() / 1'000'000).empty()) manager_.alive();
+  watchdog_timer_.expires_after(*interval / 3);
+  watchdog_timer_.async_wait([this](const asio::error_code& error) {
+    if (!error) feed_watchdog();
+  });
 }
 
 void Server::print_summary() const {
@@ -210,47 +152,6 @@ void Server::print_summary() const {
     std::printf("Open the first address in a browser to try it.\n");
   }
   std::fflush(stdout);
-}
-
-void Server::on_signal() {
-  signals_.async_wait([this](const asio::error_code& error, int number) {
-    if (error) return;
-    if (number == SIGHUP) {
-      if (!draining_) reload("SIGHUP");
-      return on_signal();
-    }
-    runtime::log(runtime::LogLevel::info, draining_ ? "second signal: ending at once" : "signal: closing connections",
-                 {{"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"}});
-    if (draining_) return context_.stop();
-    begin_drain();
-    on_signal();
-  });
-}
-
-void Server::begin_drain() {
-  draining_ = true;
-  files_timer_.cancel();
-  admin_->readiness().set_draining();
-  for (const auto& listener : listeners_) listener->stop();
-  for (const auto& worker : workers_) worker->shut_down();
-  drain_until_ = std::chrono::steady_clock::now() + close_time_max;
-  wait_for_last_connection();
-}
-
-void Server::wait_for_last_connection() {
-  std::size_t connections = 0;
-  for (const auto& worker : workers_) connections += worker->connection_count();
-  if (connections == 0 || std::chrono::steady_clock::now() >= drain_until_) {
-    if (connections > 0) {
-      runtime::log(runtime::LogLevel::warn, "connections left open by their peers are cut",
-                   {{"connections", std::to_string(connections)}});
-    }
-    return context_.stop();
-  }
-  drain_timer_.expires_after(drain_poll);
-  drain_timer_.async_wait([this](const asio::error_code& error) {
-    if (!error) wait_for_last_connection();
-  });
 }
 
 }  // namespace crier

@@ -48,7 +48,9 @@ void Server::look_at_files() {
 }
 
 void Server::reload(std::string_view cause) {
+  manager_.reloading();
   const std::vector<std::string> faults = take_up();
+  manager_.ready(faults.empty() ? "serving" : "serving; the last reload was refused");
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   reloads_.last_failed = !faults.empty();
   if (faults.empty()) {
@@ -89,7 +91,7 @@ std::vector<std::string> Server::take_up() {
   runtime::set_log_level(log_level(config_.log.level));
   for (const auto& listener : listeners_) listener->set_tls(trust_.tls);
   for (const auto& worker : workers_) worker->apply(config_, trust_.authenticator);
-  admin_->set_access(trust_.authenticator, config_.server.admin_hosts);
+  admin_->set_access(trust_.authenticator, config_.server.admin_hosts, config_.protects());
   runtime::log(runtime::LogLevel::info, "reloaded: keys and certificates were read anew",
                {{"changed", plan->changed.empty() ? "no setting" : joined(plan->changed)}});
   if (!plan->fixed.empty()) {

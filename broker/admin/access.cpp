@@ -14,8 +14,8 @@ namespace {
 using Decision = std::optional<net::Refusal>;
 
 constexpr std::string_view needed =
-    "the administrative listener is not on loopback: send the key of a service with manage = true as "
-    "`Authorization: Bearer`";
+    "this is not for everybody who can reach it: send the key of a service with manage = true as `Authorization: "
+    "Bearer`";
 
 bool is_probe(const http::RequestHead& head) {
   return head.path() == "/healthz" || head.path() == "/readyz";
@@ -42,7 +42,9 @@ Decision refuse_page(const http::RequestHead& head) {
 
 }  // namespace
 
-void Access::set(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts) {
+void Access::set(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts,
+                 bool anyone_may_act) {
+  anyone_may_act_ = anyone_may_act;
   authenticator_ = std::move(authenticator);
   hosts_ = std::move(hosts);
 }
@@ -50,12 +52,14 @@ void Access::set(std::shared_ptr<const auth::Authenticator> authenticator, std::
 Decision Access::refuse(const http::RequestHead& head, std::int64_t wall_s) const {
   if (Decision refusal = refuse_host(head)) return refusal;
   if (Decision refusal = refuse_page(head)) return refusal;
-  if (head.method != "GET" && head.method != "HEAD") {
+  const bool acts = head.path() == drain_path;
+  const bool reads = head.method == "GET" || head.method == "HEAD";
+  if (acts ? head.method != "POST" : !reads) {
     return net::Refusal{405,
                         "bad_method",
                         "method_not_allowed",
-                        "the administrative listener only tells: GET",
-                        {{"Allow", "GET, HEAD"}}};
+                        acts ? "this changes something: POST" : "this only tells: GET",
+                        {{"Allow", acts ? "POST" : "GET, HEAD"}}};
   }
   return refuse_credential(head, wall_s);
 }
@@ -70,7 +74,9 @@ Decision Access::refuse_host(const http::RequestHead& head) const {
 }
 
 Decision Access::refuse_credential(const http::RequestHead& head, std::int64_t wall_s) const {
-  if (on_loopback_ || is_probe(head)) return std::nullopt;
+  if (is_probe(head)) return std::nullopt;
+  // Whoever is on this machine may look.
+  if (on_loopback_ && (anyone_may_act_ || head.path() != drain_path)) return std::nullopt;
   auto credential = net::find_credential(head);
   if (!credential) return std::move(credential.error());
   if (!*credential || !authenticator_) return net::unauthorized(std::string(needed));

@@ -142,8 +142,9 @@ AdminServer::AdminServer(asio::io_context& context, asio::ip::tcp::acceptor acce
 
 AdminServer::~AdminServer() = default;
 
-void AdminServer::set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts) {
-  access_.set(std::move(authenticator), std::move(hosts));
+void AdminServer::set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts,
+                             bool anyone_may_act) {
+  access_.set(std::move(authenticator), std::move(hosts), anyone_may_act);
 }
 
 void AdminServer::start() {
@@ -154,8 +155,26 @@ std::string AdminServer::address() const {
   return net::text_of(acceptor_.local_endpoint());
 }
 
+void AdminServer::resume() {
+  paused_ = false;
+  accept();
+}
+
+void AdminServer::stop() {
+  asio::error_code ignored;  // closing is all that is left to do
+  acceptor_.close(ignored);
+  pause_.cancel();
+  // Whoever keeps a connection to ask again finds the other process by the next one.
+  for (const auto& weak : exchanges_) {
+    if (const auto exchange = weak.lock(); exchange && exchange->idle()) exchange->close();
+  }
+}
+
 void AdminServer::accept() {
+  if (paused_ || std::exchange(accepting_, true)) return;
   acceptor_.async_accept([this](const asio::error_code& error, asio::ip::tcp::socket socket) {
+    accepting_ = false;
+    if (!acceptor_.is_open()) return;
     exchanges_.remove_if([](const auto& weak) { return weak.expired(); });
     if (!error && exchanges_.size() >= connections_max) give_up_idle();
     if (!error && exchanges_.size() < connections_max) {
@@ -166,7 +185,9 @@ void AdminServer::accept() {
     if (!error) return accept();
     // No descriptors, most likely: asking again at once would only spin.
     pause_.expires_after(pause_after_error);
-    pause_.async_wait([this](const asio::error_code&) { accept(); });
+    pause_.async_wait([this](const asio::error_code& stopped) {
+      if (!stopped) accept();
+    });
   });
 }
 
@@ -204,6 +225,11 @@ http::Response AdminServer::answer_place(const http::RequestHead& head) const {
   if (head.path() == "/readyz") {
     const std::string why = readiness_.not_ready_because(net::steady_ns() / 1'000'000);
     return why.empty() ? text(200, "ready\n") : text(503, "not ready: " + why + "\n");
+  }
+  if (head.path() == drain_path && drain_) {
+    http::Response response = text(202, drain_());
+    response.content_type = "application/json";
+    return response;
   }
   return text(404, "/metrics /healthz /readyz\n");
 }

@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -28,9 +29,17 @@ class AdminServer {
               std::vector<const runtime::ThreadMetrics*> threads);
   ~AdminServer();
   void start();
+  // For a process that takes over: who asks from then on, asks that one.
+  [[nodiscard]] int descriptor() { return acceptor_.native_handle(); }
+  void pause() { paused_ = true; }
+  void resume();
+  void stop();
   // At start and at each reload, on the thread that serves.
-  void set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts);
+  void set_access(std::shared_ptr<const auth::Authenticator> authenticator, std::vector<std::string> hosts,
+                  bool anyone_may_act);
   void set_reloads(const ReloadStatus& reloads) { reloads_ = reloads; }
+  // What POST /drain does. It answers what is drained, as JSON.
+  void set_drain(std::function<std::string()> drain) { drain_ = std::move(drain); }
   [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
   [[nodiscard]] std::string address() const;
   // The answer to a request; public for the tests.
@@ -52,6 +61,9 @@ class AdminServer {
   ProcessCollector process_metrics_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::list<std::weak_ptr<Exchange>> exchanges_;
+  std::function<std::string()> drain_;
+  bool accepting_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace crier::admin

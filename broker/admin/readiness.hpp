@@ -15,6 +15,8 @@ class Readiness {
   void set_draining() noexcept { draining_ = true; }
   // "" when ready; otherwise why not.
   [[nodiscard]] std::string not_ready_because(std::int64_t steady_ms) const;
+  // "" when every loop answers, draining or not; otherwise which does not.
+  [[nodiscard]] std::string stuck_because(std::int64_t steady_ms) const;
 
  private:
   std::vector<const runtime::ThreadMetrics*> threads_;

@@ -68,7 +68,8 @@ struct Tool {
   const char* name;
   const char* description;
 };
-constexpr std::array tools{Tool{"key", "Make a service key"}, Tool{"token", "Make or look into a token"}};
+constexpr std::array tools{Tool{"drain", "End a running broker without losing anything"},
+                           Tool{"key", "Make a service key"}, Tool{"token", "Make or look into a token"}};
 
 // What the words were, before anything is known about their values.
 struct Words {
@@ -76,6 +77,7 @@ struct Words {
   bool version = false;
   bool command_help = false;
   bool echo = false;
+  bool take_over = false;
   std::vector<std::string> checked;  // the file of `crier check`
   std::vector<std::string> config;
   std::vector<std::string> listen;
@@ -124,6 +126,11 @@ CLI::App* add_server_command(CLI::App& root, Words& words, const char* name, con
       "Keep history, positions and idempotency keys there over a\nrestart in order (default: none, they end with the "
       "broker)");
   command->add_flag("--echo", words.echo, "Serve a WebSocket path /echo that returns every message")
+      ->disable_flag_override();
+  command
+      ->add_flag("--take-over", words.take_over,
+                 "Take over from the broker that runs on the same\n--state-dir: sockets, history, positions. Without "
+                 "one, start as usual")
       ->disable_flag_override();
   add("--log-level", words.log_level, "LEVEL", "debug, info, warn or error (default: info)");
   add("--log-format", words.log_format, "FORMAT", "text or json (default: text)");
@@ -236,6 +243,7 @@ CommandLine serve_with(const Words& words, std::span<const Variable> variables) 
   CommandLine out;
   out.config = std::move(loaded.draft.config);
   if (!words.config.empty()) out.file = words.config.front();
+  out.take_over = words.take_over;
   return out;
 }
 

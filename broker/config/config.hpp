@@ -28,6 +28,7 @@ struct Server {
   bool proxy_protocol = false;                      // version 2, on every public listener: required or refused
   bool protected_mode = true;                       // as asked for: see Config::protects
   bool echo = false;                                // --echo: a WebSocket path /echo that returns every message
+  milliseconds drain_timeout{30'000};               // a stop spreads its goodbyes over that at most
   std::string state_dir;  // where history, epochs and idempotency keys outlive a restart; "": nowhere
 
   friend bool operator==(const Server&, const Server&) = default;

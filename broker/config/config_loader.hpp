@@ -36,6 +36,7 @@ struct CommandLine {
   std::string output;                  // for stdout when exit_code is 0, else for stderr
   Config config;                       // serve and check: the file's values, the environment's and the flags on top
   std::string file;                    // that was read; "": none
+  bool take_over = false;              // serve: from a broker that runs
   std::string tool;                    // its name
   std::vector<std::string> arguments;  // behind it
 };

@@ -25,9 +25,14 @@ constexpr auto server_keys = std::to_array<Key<Server>>({
     {"trusted_proxies", [](const Exchange& x, Server& t) { exchange_texts(x, t.trusted_proxies, judge_network); }},
     {"proxy_protocol", [](const Exchange& x, Server& t) { exchange_flag(x, t.proxy_protocol); }},
     {"protected_mode", [](const Exchange& x, Server& t) { exchange_flag(x, t.protected_mode); }},
+    {"drain_timeout",
+     [](const Exchange& x, Server& t) {
+       exchange_duration(x, t.drain_timeout,
+                         {100, 3'600'000, "All clients would come back at the same moment.",
+                          "A stop would take longer than any supervisor waits for it."});
+     }},
     {"state_dir", [](const Exchange& x, Server& t) { exchange_text(x, t.state_dir, judge_directory); }},
 });
-constexpr std::array<std::string_view, 1> server_later{"drain_timeout"};
 
 constexpr std::array<std::string_view, 3> tls_host_required{"name", "certificate", "private_key"};
 
@@ -53,7 +58,7 @@ constexpr auto tls_host_keys = std::to_array<Key<TlsHost>>({
 
 template <>
 KeyTable<Server> keys_of<Server>() {
-  return {server_keys, server_later};
+  return {server_keys, {}};
 }
 template <>
 KeyTable<Tls> keys_of<Tls>() {

@@ -76,6 +76,8 @@ class Home final : private engine::Answers {
   // floor of all others.
   void save(const std::function<void(const state::SavedChannel&)>& visit) const;
   [[nodiscard]] std::uint64_t saved_floor() const;
+  // No publish waits for the engine.
+  [[nodiscard]] bool settled() const noexcept { return pending_.empty(); }
   [[nodiscard]] std::uint64_t fanned_out() const noexcept { return fanned_out_; }
   // Before the first request: the floor first.
   void restore_floor(std::uint64_t floor);

@@ -125,6 +125,8 @@ class Shard final : private DeliveryLanes {
   void run_turn(Now now);
   // Has something come up since the turn that another turn would handle?
   [[nodiscard]] bool has_work() const noexcept { return turn_wanted_; }
+  // No request waits, for a lane or for the engine.
+  [[nodiscard]] bool settled() const noexcept { return waiting_.empty() && home_.settled(); }
   // About once a second.
   void tick(Now now);
   // What the engine has to say is said to this, on the shard's thread.

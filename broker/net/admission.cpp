@@ -1,7 +1,5 @@
 #include "broker/net/admission.hpp"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +7,7 @@
 #include "broker/auth/origin.hpp"
 #include "broker/net/demo/demo_assets.hpp"
 #include "broker/net/stream_request.hpp"
+#include "broker/runtime/jitter.hpp"
 #include "protocol/websocket/handshake.hpp"
 
 namespace crier::net {
@@ -135,9 +134,7 @@ std::string_view media_type(std::string_view value) {
 }
 
 std::string jittered_retry_after() {
-  unsigned char random = 0;
-  static_cast<void>(RAND_bytes(&random, 1));  // jitter only: a failure costs nothing
-  return std::to_string(1 + random % 10);
+  return std::to_string(runtime::jitter(1, 10));
 }
 
 }  // namespace crier::net

@@ -144,6 +144,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   std::unique_ptr<Extra> extra_;  // what most connections have not
   OperationMemory read_memory_;
   runtime::Tick last_heard_ = 0;
+  runtime::Tick leaves_at_ = 0;     // while the broker drains: when its turn comes; 0: it has none
   runtime::Tick finish_again_ = 0;  // while finishing, progress moves the deadline by so much; 0: it stands
   std::uint8_t operations_ = 0;     // of Asio's that have not come back
   bool reading_ = false;            // a wait for readability is out

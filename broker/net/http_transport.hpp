@@ -30,6 +30,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_overflow() override;
   [[nodiscard]] bool drops_on_overflow() const override { return false; }
+  void on_drain(std::chrono::milliseconds /*in*/) override {
+    on_shutdown();
+  }  // clients open another for the next request
   void on_shutdown() override;
   void on_reload() override;
   void on_resumed() override;

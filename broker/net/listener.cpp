@@ -41,11 +41,18 @@ Result<asio::ip::tcp::endpoint, std::string> resolve(const std::string& address)
   return asio::ip::tcp::endpoint(ip, port);
 }
 
-Result<asio::ip::tcp::acceptor, std::string> open_acceptor(asio::io_context& context, const std::string& address) {
+Result<asio::ip::tcp::acceptor, std::string> open_acceptor(asio::io_context& context, const std::string& address,
+                                                           InheritedSockets& inherited) {
   const auto endpoint = resolve(address);
   if (!endpoint) return endpoint.error();
   asio::ip::tcp::acceptor acceptor(context);
   asio::error_code error;
+  if (const auto descriptor = inherited.take(address)) {
+    acceptor.assign(endpoint->protocol(), *descriptor, error);
+    if (error) ::close(*descriptor);
+    if (error) return "cannot use the socket that was passed on for " + address + ": " + error.message();
+    return acceptor;
+  }
   acceptor.open(endpoint->protocol(), error);
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind(*endpoint, error);
@@ -61,17 +68,21 @@ std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 Result<std::unique_ptr<Listener>, std::string> Listener::open(asio::io_context& context, const std::string& address,
+                                                              InheritedSockets& inherited,
                                                               const std::vector<std::unique_ptr<Worker>>& workers,
                                                               Settings settings) {
   if (address.starts_with(unix_scheme)) {
+    settings.opening.tls = nullptr;
+    if (const auto descriptor = inherited.take(address)) {
+      return std::unique_ptr<Listener>(new Listener(context, *descriptor, address, workers, std::move(settings)));
+    }
     auto file = UnixSocket::listen(address.substr(unix_scheme.size()), backlog);
     if (!file) return file.error();
-    settings.opening.tls = nullptr;
     std::unique_ptr<Listener> listener(new Listener(context, file->release(), address, workers, std::move(settings)));
     listener->file_ = std::move(*file);
     return listener;
   }
-  auto acceptor = open_acceptor(context, address);
+  auto acceptor = open_acceptor(context, address, inherited);
   if (!acceptor) return acceptor.error();
   const std::string bound = text_of(acceptor->local_endpoint());
   return std::unique_ptr<Listener>(new Listener(context, acceptor->release(), bound, workers, std::move(settings)));
@@ -81,6 +92,7 @@ Listener::Listener(asio::io_context& context, int descriptor, std::string addres
                    const std::vector<std::unique_ptr<Worker>>& workers, Settings settings)
     : acceptor_(context, descriptor),
       address_(std::move(address)),
+      unix_(address_.starts_with(unix_scheme)),
       pause_(context),
       workers_(workers),
       accepted_(workers.size()),
@@ -97,21 +109,37 @@ void Listener::stop() {
   file_.reset();
 }
 
+void Listener::pause() {
+  paused_ = true;
+}
+
+void Listener::resume() {
+  paused_ = false;
+  accept_ready();  // what readiness announced meanwhile was passed over
+}
+
+void Listener::share() noexcept {
+  if (file_) file_->leave();
+}
+
 std::string Listener::url() const {
-  return file_ ? address_ : (secure() ? "https://" : "http://") + address_ + "/";
+  return unix_ ? address_ : (secure() ? "https://" : "http://") + address_ + "/";
 }
 
 void Listener::set_tls(std::shared_ptr<const TlsContexts> contexts) {
-  if (!file_) settings_.opening.tls = std::move(contexts);
+  if (!unix_) settings_.opening.tls = std::move(contexts);
 }
 
 void Listener::wait() {
+  if (std::exchange(waiting_, true)) return;
   acceptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+    waiting_ = false;
     if (!error) accept_ready();
   });
 }
 
 void Listener::accept_ready() {
+  if (paused_) return;
   bool out_of_descriptors = false;
   for (int accepted = 0; accepted < accepted_at_once_max; ++accepted) {
     const int descriptor = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -146,7 +174,7 @@ bool Listener::place(int descriptor) {
   }
   if (connections >= settings_.connections_max) return false;
   const int on = 1;
-  if (!file_)
+  if (!unix_)
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
   workers_[least]->reserve_connection();
   accepted_[least].push_back(descriptor);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/net/connection.hpp"
+#include "broker/net/inherited_sockets.hpp"
 #include "broker/net/unix_socket.hpp"
 #include "broker/net/worker.hpp"
 #include "protocol/base/result.hpp"
@@ -25,12 +26,21 @@ class Listener {
     // What connections begin with. On a Unix socket they speak no TLS: see tls_context.hpp.
     Opening opening;
   };
-  // "HOST:PORT", "[V6]:PORT" or "unix:/path", checked by the configuration; opens and listens. An error is a sentence.
+  // "HOST:PORT", "[V6]:PORT" or "unix:/path", checked by the configuration; takes one that was inherited, or opens it
+  // and listens. An error is a sentence.
   [[nodiscard]] static Result<std::unique_ptr<Listener>, std::string> open(
-      asio::io_context& context, const std::string& address, const std::vector<std::unique_ptr<Worker>>& workers,
-      Settings settings);
+      asio::io_context& context, const std::string& address, InheritedSockets& inherited,
+      const std::vector<std::unique_ptr<Worker>>& workers, Settings settings);
   void start();
+  // Closes. Where others hold the socket too, who connects waits in its backlog; otherwise they are refused.
   void stop();
+  // Between the two nobody is accepted, and who connects waits.
+  void pause();
+  void resume();
+  // For a process that takes over; still this one's.
+  [[nodiscard]] int descriptor() { return acceptor_.native_handle(); }
+  // The socket is somebody else's too from now on: `stop` leaves its file alone.
+  void share() noexcept;
   // A reload: for connections from now on; those that are there keep theirs.
   void set_tls(std::shared_ptr<const TlsContexts> contexts);
   [[nodiscard]] bool secure() const noexcept { return settings_.opening.tls != nullptr; }
@@ -46,8 +56,11 @@ class Listener {
   void turn_away(int descriptor);
 
   asio::posix::stream_descriptor acceptor_;
-  std::optional<UnixSocket> file_;
+  std::optional<UnixSocket> file_;  // none where it was inherited
   std::string address_;
+  bool unix_;
+  bool paused_ = false;
+  bool waiting_ = false;  // for somebody to accept
   asio::steady_timer pause_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   std::vector<std::vector<int>> accepted_;  // of this round, by worker
@@ -58,7 +71,8 @@ class Listener {
 [[nodiscard]] Result<asio::ip::tcp::endpoint, std::string> resolve(const std::string& address);
 // Opens and listens; the error is a sentence that names the address.
 [[nodiscard]] Result<asio::ip::tcp::acceptor, std::string> open_acceptor(asio::io_context& context,
-                                                                         const std::string& address);
+                                                                         const std::string& address,
+                                                                         InheritedSockets& inherited);
 [[nodiscard]] std::string text_of(const asio::ip::tcp::endpoint& endpoint);
 
 }  // namespace crier::net

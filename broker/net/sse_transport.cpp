@@ -103,6 +103,14 @@ void SseTransport::on_overflow() {
   end("slow_consumer", end_patience);
 }
 
+void SseTransport::on_drain(std::chrono::milliseconds in) {
+  if (session_) session_->on_drain(in);
+}
+
+bool SseTransport::on_handed_over() {
+  return session_ && session_->on_handed_over();
+}
+
 void SseTransport::on_shutdown() {
   http::append_retry(connection_.outbox().own(connection_.worker().shard().chunks()), jittered_retry_ms());
   end("service_restart", end_patience);

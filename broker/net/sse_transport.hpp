@@ -27,6 +27,8 @@ class SseTransport final : public Transport {
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_reload() override;
   void on_overflow() override;
+  void on_drain(std::chrono::milliseconds in) override;
+  [[nodiscard]] bool on_handed_over() override;
   void on_shutdown() override;
   [[nodiscard]] std::string_view close_label() const override { return label_; }
 

@@ -1,12 +1,11 @@
 #include "broker/net/stream_request.hpp"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "broker/runtime/jitter.hpp"
 #include "protocol/command/stream_position.hpp"
 #include "protocol/http/event_stream.hpp"
 
@@ -104,9 +103,7 @@ Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& hea
 }
 
 std::uint64_t jittered_retry_ms() {
-  std::uint16_t random = 0;
-  static_cast<void>(RAND_bytes(reinterpret_cast<unsigned char*>(&random), sizeof(random)));  // as for Retry-After
-  return 1000 + random % 4000U;
+  return runtime::jitter(1000, 5000);
 }
 
 }  // namespace crier::net

@@ -1,6 +1,7 @@
 // What a connection carries: HTTP first, a WebSocket after an upgrade. Thread: its loop's.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -31,6 +32,11 @@ class Transport {
   virtual void on_overflow() = 0;
   // Does that free what waits? Otherwise the connection has to go when the broker wants its memory back.
   [[nodiscard]] virtual bool drops_on_overflow() const { return true; }
+  // The broker drains: `on_shutdown` follows after `in`, unless the connection has ended by then.
+  virtual void on_drain(std::chrono::milliseconds in) = 0;
+  // Another process has taken over: what could not be gone on with there ends now, and is told. True: the connection
+  // loses by waiting, and should be among the first to leave.
+  [[nodiscard]] virtual bool on_handed_over() { return false; }
   // The broker stops: say goodbye.
   virtual void on_shutdown() = 0;
   // The configuration has changed: what may no longer be ends.

@@ -21,6 +21,8 @@ class UnixSocket {
 
   // The caller's from here on; the file stays this object's.
   [[nodiscard]] int release() noexcept;
+  // The file stays when this object goes.
+  void leave() noexcept { path_.clear(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:

@@ -159,6 +159,14 @@ void BrokerTransport::on_reload() {
   arm_deadline();  // it may have to tell by then who it is, and a quiet one is not flushed
 }
 
+void BrokerTransport::on_drain(std::chrono::milliseconds in) {
+  if (session_) session_->on_drain(in);
+}
+
+bool BrokerTransport::on_handed_over() {
+  return session_ && session_->on_handed_over();
+}
+
 std::optional<std::int64_t> BrokerTransport::own_deadline_ms() const {
   return session_ ? session_->deadline_ms() : std::nullopt;
 }

@@ -29,6 +29,7 @@ class WebSocketTransport : public Transport {
   void on_deadline(runtime::Tick now) final;
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_overflow() final;
+  void on_drain(std::chrono::milliseconds /*in*/) override {}
   void on_shutdown() final;
   void on_reload() override {}
   [[nodiscard]] std::string_view close_label() const final { return websocket::to_string(closed_as_); }
@@ -65,6 +66,8 @@ class BrokerTransport final : public WebSocketTransport {
   void start(std::span<const std::string> channels, session::PrincipalPtr principal);
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_reload() override;
+  void on_drain(std::chrono::milliseconds in) override;
+  [[nodiscard]] bool on_handed_over() override;
 
  private:
   void on_message(const websocket::Message& message) override;

@@ -148,6 +148,7 @@ void Worker::adopt_one(int descriptor, const Opening& opening) {
 }
 
 void Worker::opened(Connection& connection) {
+  if (frozen_) connection.pause_reading();
   connection.start(std::make_unique<HttpTransport>(connection));
   if (shutting_down_ && !connection.closed()) connection.transport().on_shutdown();
 }
@@ -159,20 +160,6 @@ std::size_t Worker::handshakes_in_flight_max() const noexcept {
 std::span<char> Worker::record() {
   record_.resize(TlsStream::record_bytes_max);
   return record_;
-}
-
-void Worker::shut_down() {
-  asio::post(context_, [this] {
-    shutting_down_ = true;
-    for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
-      if (connection->closed()) continue;
-      if (connection->started()) {
-        connection->transport().on_shutdown();
-      } else {
-        connection->close();
-      }
-    }
-  });
 }
 
 void Worker::count_turned_away() {
@@ -207,6 +194,7 @@ void Worker::forget(Connection& connection) {
 void Worker::bury() {
   for (Connection* const connection : dead_) {
     if (connection->dirty_) std::erase(dirty_, connection);
+    if (connection->leaves_at_ != 0) departures_.remove(*connection, connection->leaves_at_);
     if (connection->previous != nullptr) connection->previous->next = connection->next;
     if (connection->next != nullptr) connection->next->previous = connection->previous;
     if (connections_ == connection) connections_ = connection->next;
@@ -230,13 +218,16 @@ void Worker::want_turn() {
 
 void Worker::post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) {
   Worker& peer = *peers_[to];
+  ++batches_sent_;
   if (!peer.inbox_.push(std::move(batch))) return;  // it was woken already
   asio::post(peer.context_, [&peer] { peer.turn(); });
 }
 
 void Worker::turn() {
   in_turn_ = true;
-  shard_.receive(inbox_.take());
+  std::unique_ptr<hub::Batch> batches = inbox_.take();
+  for (const hub::Batch* batch = batches.get(); batch != nullptr; batch = batch->next.get()) ++batches_taken_;
+  shard_.receive(std::move(batches));
   shard_.run_turn(now());
   flush();
   enforce_total();
@@ -287,6 +278,7 @@ void Worker::tick() {
   read_clocks();
   wheel_.advance(wheel_.now() + passed);
   handshakes_.give_up_stalled(wheel_.now(), handshake_stalled_max);
+  depart_due();
   if (wheel_.now() % probe_every < passed) {
     probe_->send();
     shard_.tick(now());

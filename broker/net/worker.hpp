@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
 #include "broker/net/connection.hpp"
+#include "broker/net/departures.hpp"
 #include "broker/net/self_probe.hpp"
 #include "broker/net/tls_handshake_queue.hpp"
 #include "broker/runtime/inbox.hpp"
@@ -53,7 +55,24 @@ class Worker final : private hub::Surroundings {
   void reserve_connection() noexcept { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   // Accepted, non-blocking sockets of one listener, each reserved before.
   void adopt(std::vector<int> descriptors, Opening opening);
-  void shut_down();          // close every connection with 1012; `idle` tells when they are gone
+  // Tells every connection a moment of its own within `window`, and says goodbye (1012) to it then; nobody new is
+  // served. connection_count tells when they are gone.
+  void drain(std::chrono::milliseconds window);
+  // Between the two no command is taken: sockets are not read, what was read is carried out. For a hand-over.
+  void freeze();
+  void unfreeze();
+  // Before unfreeze: another process has taken over. As drain, but those go first who lose by waiting.
+  void hand_over(std::chrono::milliseconds window);
+  // Nothing is on its way, in the loop or from it to another. What two calls answer alike, with no batch taken or sent
+  // between them, holds: see Server::settle.
+  struct Traffic {
+    bool quiet = false;
+    std::uint64_t batches_sent = 0;
+    std::uint64_t batches_taken = 0;
+  };
+  // Runs `what` on the loop and waits for its end; without a thread (before run_in_thread, after join), right here. Not
+  // from a loop.
+  void on_loop(const std::function<void()>& what);
   void stop();               // the loop ends, whatever is open
   void count_turned_away();  // a connection was refused for capacity
   // A reload: both are in force from the loop's next turn on, and what sessions may no longer do ends then.
@@ -64,8 +83,9 @@ class Worker final : private hub::Surroundings {
   [[nodiscard]] runtime::ThreadMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }
 
-  // While no thread runs the loop: before run_in_thread, and after join.
+  // Within on_loop, or while no thread runs the loop.
   [[nodiscard]] hub::Home& home() noexcept { return shard_.home(); }
+  [[nodiscard]] Traffic traffic() const noexcept;
   // Handles what other loops had posted when they ended; false when there was nothing.
   [[nodiscard]] bool settle();
 
@@ -108,6 +128,8 @@ class Worker final : private hub::Surroundings {
   void bury();
   void enforce_total();
   void cut_connections();
+  void schedule_departure(Connection& connection, std::chrono::milliseconds least, std::chrono::milliseconds most);
+  void depart_due();
 
   config::Config config_;  // its own copy, which others refer to: a reload assigns to it
   const std::vector<std::unique_ptr<Worker>>& peers_;
@@ -132,6 +154,7 @@ class Worker final : private hub::Surroundings {
   std::vector<Connection*> dirty_;     // to be flushed
   std::vector<Connection*> flushing_;  // in this very moment
   std::vector<Connection*> dead_;
+  Departures departures_;
   Connection* connections_ = nullptr;  // a list through Connection::next; owned
   std::unique_ptr<SelfProbe> probe_;
   std::atomic<std::size_t> connection_count_{0};
@@ -139,6 +162,9 @@ class Worker final : private hub::Surroundings {
   bool turn_posted_ = false;
   bool in_turn_ = false;  // what wants a turn now gets it from the one that runs
   bool shutting_down_ = false;
+  bool frozen_ = false;
+  std::uint64_t batches_sent_ = 0;
+  std::uint64_t batches_taken_ = 0;
   std::thread thread_;
 };
 

@@ -50,6 +50,7 @@ bool Client::run_from(std::span<const command::Command> commands, Cursor& at) {
     if (paused_) return false;
     if (verdict() != nullptr) return true;  // nobody reads the answers any more
     const command::Command& command = commands[at.command];
+    if (environment_.handed_over && left_to_successor(command, {at.request, at.command, command.id})) continue;
     // A broadcast that had to stop was counted when it began.
     if (at.channel == 0 && !within_pace({at.request, at.command, command.id}, command)) continue;
     if (who_ && at.channel == 0) {

@@ -4,6 +4,7 @@
 // Thread: its loop's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,10 @@ class Client : public hub::Subscriber {
   void on_time();
   // The configuration or the keys have changed: what may no longer be ends.
   void on_reload();
+  // The broker drains: this connection will be closed after `in`.
+  void on_drain(std::chrono::milliseconds in);
+  // See net::Transport::on_handed_over. Environment::handed_over is set by then.
+  [[nodiscard]] bool on_handed_over();
   // Of the token; "" for everybody else.
   [[nodiscard]] std::string_view user() const noexcept final;
 
@@ -180,6 +185,9 @@ class Client : public hub::Subscriber {
   [[nodiscard]] Busy& busy();
   void rest();  // frees what only busy sessions need
 
+  // client_drain.cpp
+  [[nodiscard]] bool left_to_successor(const command::Command& command, const ReplySlot& slot);
+
   // client_auth.cpp
   void auth(const command::Auth& command, const ReplySlot& slot);
   void adopt(PrincipalPtr principal);
@@ -194,8 +202,10 @@ class Client : public hub::Subscriber {
   // Ends what the client may no longer have.
   void check_subscriptions();
   [[nodiscard]] bool replays(const hub::Subscription& subscription) const;
-  // Ends the subscription at that place of the list, pending or live.
+  // Ends the subscription at that place of the list, pending or live, because a right was taken away.
   void revoke(std::uint32_t at, const Error& why);
+  // The same for any reason.
+  void end_subscription(std::uint32_t at, const Error& why);
   void end(websocket::CloseCode code, std::string_view reason);
 
   // client_subscribe.cpp
@@ -242,6 +252,7 @@ class Client : public hub::Subscriber {
   hub::SessionRef ref_;
   std::uint64_t inflight_bytes_ = 0;
   bool paused_ = false;
+  bool publishes_ = false;  // has ever
   hub::InlineVector<hub::Subscription*> subscriptions_;
   std::unique_ptr<Busy> busy_;
   std::unique_ptr<Who> who_;

@@ -236,8 +236,12 @@ bool Client::replays(const hub::Subscription& subscription) const {
 }
 
 void Client::revoke(std::uint32_t at, const Error& why) {
-  hub::Subscription& subscription = *subscriptions_[at];
   environment_.metrics.subscriptions_revoked.add();
+  end_subscription(at, why);
+}
+
+void Client::end_subscription(std::uint32_t at, const Error& why) {
+  hub::Subscription& subscription = *subscriptions_[at];
   const std::string channel(subscription.name());
   const std::optional<ReplySlot> slot = take_pending(subscription.serial);
   if (subscription.catch_up) --busy_->catching_up;

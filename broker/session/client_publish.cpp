@@ -43,6 +43,7 @@ bool Client::wants_acknowledgement(const ReplySlot& slot) const {
 
 void Client::publish_one(std::string_view channel, const command::Publish& command, const config::Namespace& settings,
                          hub::ReplyTag tag) {
+  publishes_ = true;
   hub::MessageOptions options;
   options.encoding = command.encoding;
   options.received_ns = environment_.received_ns;

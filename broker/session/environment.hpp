@@ -26,6 +26,8 @@ struct Environment {
   // Unix time, for tokens, and steady time, for how long they last; as of the loop's last tick.
   std::int64_t wall_s = 0;
   std::int64_t steady_ms = 0;
+  // Another process has taken the broker's place: nothing is published or subscribed to here any more.
+  bool handed_over = false;
   // For one reply at a time, so that replies take no memory of their own.
   std::string scratch = {};
 };

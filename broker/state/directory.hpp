@@ -34,6 +34,8 @@ class FileDescriptor {
   [[nodiscard]] explicit operator bool() const { return descriptor_ >= 0; }
   // Some file systems tell only now that what was written did not arrive. False: errno says why.
   [[nodiscard]] bool close();
+  // The caller's from here on.
+  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_ = -1;

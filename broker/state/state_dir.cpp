@@ -39,6 +39,20 @@ Result<StateDir, std::string> StateDir::open(const std::string& path) {
   return StateDir(std::move(*directory), std::move(*lock));
 }
 
+Result<StateDir, std::string> StateDir::adopt(const std::string& path, FileDescriptor lock) {
+  auto directory = Directory::open(path);
+  if (!directory) return std::move(directory.error());
+  return StateDir(std::move(*directory), std::move(lock));
+}
+
+std::optional<std::string> StateDir::take_back() {
+  CRIER_ASSERT(taken_);
+  for (const std::string& name : {state_file, taken_file}) {
+    if (auto fault = directory_.remove(name)) return fault;
+  }
+  return directory_.sync();
+}
+
 Result<Taken, std::string> StateDir::take(std::size_t bytes_max, std::chrono::system_clock::time_point now) {
   CRIER_ASSERT(!taken_);
   const auto kind = directory_.kind_of(state_file);

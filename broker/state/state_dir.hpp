@@ -44,6 +44,9 @@ class StateDir {
   // Creates the directory, not the ones above it. Errors: one sentence.
   [[nodiscard]] static Result<StateDir, std::string> open(const std::string& path);
 
+  // The same with a lock that another process holds too, and lets go of with its end.
+  [[nodiscard]] static Result<StateDir, std::string> adopt(const std::string& path, FileDescriptor lock);
+
   // A longer file is not read. An error means that a state could not be moved away: a start must not go on,
   // because the next one could find the same state again.
   [[nodiscard]] Result<Taken, std::string> take(
@@ -53,6 +56,12 @@ class StateDir {
   // nothing; it is one sentence.
   [[nodiscard]] Result<std::monostate, std::string> save(const SavedHead& head,
                                                          const std::function<void(StateWriter&)>& write_channels);
+
+  // What was saved for a next start is not for it after all, as this process goes on: it is removed, and `save` may
+  // follow again. An error means that a crash could bring the same positions back.
+  [[nodiscard]] std::optional<std::string> take_back();
+  // For the process that adopts it; still this one's.
+  [[nodiscard]] int lock_descriptor() const { return lock_.get(); }
 
  private:
   StateDir(Directory directory, FileDescriptor lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}

@@ -1,4 +1,5 @@
-// `crier key` and `crier token`: what operators and developers do with keys and tokens beside a running broker.
+// `crier drain`, `crier key` and `crier token`: what operators and developers do with keys and tokens beside a running
+// broker.
 #pragma once
 
 #include <span>

@@ -31,11 +31,13 @@ OURS = {
     "broker/net": BELOW_NET + ["broker/net/demo", "protocol/proxy"],
     "broker/net/demo": [],
     "broker/admin": BELOW_NET + ["broker/net"],
+    "broker/hand_over": BASE + ["broker/net", "broker/state"],
     "broker/tools": BASE + ["protocol/command", "broker/auth", "broker/config"],
-    "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/tools"],
+    "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools"],
 }
 
-NETWORK = r"broker/(runtime/loop[^/]*|net/.*|admin/.*|server[^/]*|main\.cpp)"
+NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/drain_tool\.cpp|service_manager\.cpp|"
+           r"server[^/]*|main\.cpp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.
 LIBRARIES = {

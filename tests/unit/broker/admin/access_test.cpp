@@ -78,9 +78,28 @@ TEST(AdminAccess, Is_to_read_and_nothing_else) {
   EXPECT_EQ(status(access, {{"Host", "localhost"}}, "/metrics", "HEAD"), 0);
 }
 
+TEST(AdminAccess, Ends_the_broker_by_POST_alone_and_for_who_may) {
+  Access access(true, {});
+  const Headers here = {{"Host", "localhost"}};
+  const Headers manager = {{"Host", "localhost"}, {"Authorization", "Bearer manager"}};
+  access.set(std::make_shared<Keys>(), {}, true);
+  EXPECT_EQ(status(access, here, "/drain", "POST"), 0) << "protected mode, on this machine";
+  for (const char* method : {"GET", "HEAD", "PUT", "DELETE"}) {
+    EXPECT_EQ(status(access, here, "/drain", method), 405) << method;
+  }
+  EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Origin", "http://evil.example"}}, "/drain", "POST"), 403);
+  EXPECT_EQ(status(access, {{"Host", "rebound.example"}}, "/drain", "POST"), 421);
+
+  access.set(std::make_shared<Keys>(), {}, false);
+  EXPECT_EQ(status(access, here, "/drain", "POST"), 401);
+  EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Authorization", "Bearer other"}}, "/drain", "POST"), 403);
+  EXPECT_EQ(status(access, manager, "/drain", "POST"), 0);
+  EXPECT_EQ(status(access, here, "/metrics"), 0) << "to look, nobody on this machine needs one";
+}
+
 TEST(AdminAccess, Off_loopback_is_for_services_that_manage) {
   Access access(false, {});
-  access.set(std::make_shared<Keys>(), {"admin.example"});
+  access.set(std::make_shared<Keys>(), {"admin.example"}, false);
   const auto with = [&](Headers headers, const char* path = "/metrics") {
     headers.push_back({"Host", "admin.example"});
     return status(access, headers, path);
@@ -102,7 +121,7 @@ TEST(AdminAccess, Off_loopback_is_for_services_that_manage) {
 
 TEST(AdminAccess, Challenges_whoever_brings_no_key_and_names_nothing_of_a_bad_one) {
   Access access(false, {});
-  access.set(std::make_shared<Keys>(), {});
+  access.set(std::make_shared<Keys>(), {}, false);
   const auto refusal =
       access.refuse({"GET", "/metrics", 1, {{"Host", "localhost"}, {"Authorization", "Bearer hunter2"}}}, 0);
   ASSERT_TRUE(refusal);
@@ -118,7 +137,7 @@ TEST(AdminAccess, Off_loopback_is_for_nobody_where_nobody_can_prove_anything) {
 
 TEST(AdminAccess, Judges_a_credential_by_the_time_that_it_is) {
   Access access(false, {});
-  access.set(std::make_shared<Keys>(), {});
+  access.set(std::make_shared<Keys>(), {}, false);
   const Headers headers = {{"Host", "localhost"}, {"Authorization", "Bearer manager"}};
   EXPECT_EQ(status(access, headers, "/metrics", "GET", 1001), 401);
 }
@@ -139,7 +158,7 @@ TEST(AdminAccess, Lets_orchestrators_probe_by_whatever_address_without_a_key) {
 
 TEST(AdminAccess, Follows_a_reload) {
   Access access(true, {"old.example"});
-  access.set(nullptr, {"new.example"});
+  access.set(nullptr, {"new.example"}, false);
   EXPECT_EQ(status(access, {{"Host", "old.example"}}), 421);
   EXPECT_EQ(status(access, {{"Host", "new.example"}}), 0);
 }

@@ -1,0 +1,149 @@
+// From this process to the next, or from the last one to this: broker/hand_over/README.md.
+#include <unistd.h>
+
+#include <thread>
+#include <utility>
+
+#include "broker/runtime/log.hpp"
+#include "broker/server.hpp"
+
+namespace crier {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// For what is on its way between the loops: longer, and somebody's loop hangs.
+constexpr std::chrono::seconds standstill_time_max{5};
+constexpr milliseconds standstill_poll{1};
+
+}  // namespace
+
+// --- the new one
+
+Result<std::monostate, std::string> Server::inherit() {
+  auto sockets = net::InheritedSockets::from_environment();
+  if (!sockets) return sockets.error();
+  inherited_ = std::move(*sockets);
+  if (!take_over_) return std::monostate{};
+  if (config_.server.state_dir.empty()) {
+    return std::string("--take-over wants server.state_dir: there the running broker is found, and leaves its state");
+  }
+  auto found = hand_over::Predecessor::find(hand_over::door_path(config_.server.state_dir));
+  if (!found) return found.error();
+  if (!*found) {
+    runtime::log(runtime::LogLevel::info, "nobody to take over from: starting as usual");
+    return std::monostate{};
+  }
+  predecessor_ = std::move(*found);
+  auto descriptors = predecessor_->ask();
+  if (!descriptors) return "cannot take over: " + descriptors.error();
+  auto directory = state::StateDir::adopt(config_.server.state_dir, std::move(descriptors->front()));
+  if (!directory) return directory.error();
+  state_dir_.emplace(std::move(*directory));
+  for (auto at = descriptors->begin() + 1; at != descriptors->end(); ++at) {
+    if (auto added = inherited_.add(at->release()); !added) return added.error();
+  }
+  return std::monostate{};
+}
+
+void Server::tell_of_unused_sockets() {
+  for (const std::string& address : inherited_.left()) {
+    runtime::log(runtime::LogLevel::warn,
+                 "a listening socket was passed on that neither server.listen nor "
+                 "server.admin names: closed",
+                 {{"address", address}});
+  }
+  inherited_ = {};
+}
+
+// --- the old one
+
+void Server::open_door() {
+  if (!state_dir_) return;
+  hand_over::Door::Owner owner;
+  owner.stop = [this] { return stand_still(); };
+  owner.go_on = [this](const std::string& why) { go_on(why); };
+  owner.leave = [this](pid_t successor) { leave_to(successor); };
+  auto door = hand_over::Door::open(context_, hand_over::door_path(config_.server.state_dir), std::move(owner));
+  if (!door) {
+    runtime::log(runtime::LogLevel::warn, "no other process will be able to take over", {{"fault", door.error()}});
+    return;
+  }
+  door_ = std::move(*door);
+}
+
+Result<std::vector<int>, std::string> Server::stand_still() {
+  if (draining_) return std::string("the broker stops already");
+  runtime::log(runtime::LogLevel::info, "another process wants to take over: standing still");
+  for (const auto& listener : listeners_) listener->pause();
+  admin_->pause();
+  for (const auto& worker : workers_) worker->freeze();
+  std::optional<std::string> fault;
+  if (!await_silence()) fault = "the broker did not come to a stop within 5 s: one of its threads is too busy";
+  if (!fault) {
+    if (const auto written = write_state(); !written) fault = written.error();
+  }
+  if (fault) {
+    go_on(*fault);
+    return std::move(*fault);
+  }
+  std::vector<int> descriptors{state_dir_->lock_descriptor()};
+  for (const auto& listener : listeners_) descriptors.push_back(listener->descriptor());
+  descriptors.push_back(admin_->descriptor());
+  return descriptors;
+}
+
+// No batch is on its way between two loops when all that were sent have been taken, and a second look finds no more of
+// them: one that a loop sent after it was asked, and before the other was, would be missed by one look alone.
+bool Server::await_silence() {
+  const auto deadline = std::chrono::steady_clock::now() + standstill_time_max;
+  std::optional<std::uint64_t> seen;
+  while (std::chrono::steady_clock::now() < deadline) {
+    bool quiet = true;
+    std::uint64_t sent = 0;
+    std::uint64_t taken = 0;
+    for (const auto& worker : workers_) {
+      worker->on_loop([&] {
+        const net::Worker::Traffic traffic = worker->traffic();
+        quiet = quiet && traffic.quiet;
+        sent += traffic.batches_sent;
+        taken += traffic.batches_taken;
+      });
+    }
+    if (quiet && sent == taken && seen == sent) return true;
+    seen = quiet && sent == taken ? std::optional(sent) : std::nullopt;
+    std::this_thread::sleep_for(standstill_poll);
+  }
+  return false;
+}
+
+void Server::go_on(const std::string& why) {
+  runtime::log(runtime::LogLevel::error, "hand-over failed: going on as before", {{"fault", why}});
+  if (const auto fault = state_dir_->take_back()) {
+    runtime::log(runtime::LogLevel::error, "the state that was written for the other process cannot be removed",
+                 {{"fault", *fault}});
+  }
+  for (const auto& listener : listeners_) listener->resume();
+  admin_->resume();
+  for (const auto& worker : workers_) worker->unfreeze();
+}
+
+void Server::leave_to(pid_t successor) {
+  handed_over_ = true;
+  const milliseconds window = drain_window();
+  runtime::log(runtime::LogLevel::info, "handed over: connections are sent to the other process over a while",
+               {{"process", std::to_string(successor)},
+                {"connections", std::to_string(connection_count())},
+                {"over_ms", std::to_string(window.count())}});
+  manager_.handed_over(successor);
+  for (const auto& listener : listeners_) listener->share();
+  admin_->stop();
+  stop_serving(window);
+  for (const auto& worker : workers_) {
+    worker->hand_over(window);
+    worker->unfreeze();
+  }
+}
+
+}  // namespace crier
