@@ -85,15 +85,27 @@ const config::Namespace& Home::settings_of(std::string_view name) const {
 
 HomeChannel* Home::find_or_add(std::string_view name, std::size_t hash) {
   if (HomeChannel* const channel = find(name, hash)) return channel;
-  if (channels_.size() >= limits_.channels_max && !no_room_) {
-    sweep(/*make_room=*/true);
-    no_room_ = channels_.size() >= limits_.channels_max;  // until the next tick, or every refusal would cost a sweep
+  if (!is_internal(name)) {
+    if (full() && !no_room_) {
+      sweep(/*make_room=*/true);
+      no_room_ = full();  // until the next tick, or every refusal would cost a sweep
+    }
+    if (full()) return nullptr;
   }
-  if (channels_.size() >= limits_.channels_max) return nullptr;
-  // Nothing of it is on its way, so whatever comes lies above all that the engine has given so far.
-  HomeChannel& channel = channels_.insert(HomeChannel::make(name, hash, settings_of(name), fanned_out_));
+  HomeChannel& channel = add(name, hash);
   channel.begin_idle(now_s());
   return &channel;
+}
+
+// Nothing of it is on its way, so whatever comes lies above all that the engine has given so far.
+HomeChannel& Home::add(std::string_view name, std::size_t hash) {
+  if (is_internal(name)) ++internal_channels_;
+  return channels_.insert(HomeChannel::make(name, hash, settings_of(name), fanned_out_));
+}
+
+// The probe's channel is none of the operator's; without it the broker would never be ready.
+bool Home::full() const {
+  return channels_.size() - internal_channels_ >= limits_.channels_max;
 }
 
 Error Home::too_many_channels() {
@@ -119,6 +131,7 @@ void Home::forget_if_done(HomeChannel& channel, bool make_room) {
   }
   CRIER_ASSERT(channel.members.empty() && channel.watchers() == 0);
   if (channel.count_due) std::erase(counts_due_, &channel);
+  if (is_internal(channel.name())) --internal_channels_;
   channels_.erase(channel);
 }
 

@@ -104,6 +104,8 @@ class Home final : private engine::Answers {
   // --- home.cpp: channels, subscriptions, patterns
   [[nodiscard]] HomeChannel* find(std::string_view name, std::size_t hash) const { return channels_.find(name, hash); }
   [[nodiscard]] HomeChannel* find_or_add(std::string_view name, std::size_t hash);  // null: channels_max
+  HomeChannel& add(std::string_view name, std::size_t hash);
+  [[nodiscard]] bool full() const;
   [[nodiscard]] static Error too_many_channels();
   void forget_if_done(HomeChannel& channel, bool make_room = false);
   [[nodiscard]] const config::Namespace& settings_of(std::string_view name) const;
@@ -180,6 +182,7 @@ class Home final : private engine::Answers {
   PatternTree<HomePattern> patterns_;
   IdempotencyKeys keys_;
   std::vector<HomeChannel*> counts_due_;
+  std::size_t internal_channels_ = 0;
   std::size_t sweep_at_ = 0;  // a slot of channels_
   bool no_room_ = false;      // a sweep has looked for room in vain
 

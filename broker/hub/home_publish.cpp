@@ -66,8 +66,7 @@ void Home::publish(ShardId from, PublishRequest& request) {
   // Later. A channel with something on its way is not forgotten. It may be one over channels_max: the engine has
   // been asked, and what may wait for it bounds how many there are of these.
   if (channel == nullptr) {
-    channel = &channels_.insert(
-        HomeChannel::make(draft.channel(), draft.channel_hash(), settings_of(draft.channel()), fanned_out_));
+    channel = &add(draft.channel(), draft.channel_hash());
   }
   if (!channel->record) channel->record = std::make_unique<ChannelRecord>(*channel, budget_, floor_of(*channel));
   ++channel->record->pending;

@@ -86,6 +86,22 @@ TEST_F(HomeTest, Refuses_a_channel_over_its_limit_but_not_one_that_it_has) {
   EXPECT_EQ(lines.take(), Text{"1 subscribed ep:0 c serial 6 for 4.5"}) << "a only waited for somebody to come back";
 }
 
+TEST_F(HomeTest, Has_room_for_the_probe_beside_its_limit_whoever_was_first) {
+  const std::string probe = std::string(internal_channel_prefix) + "1";
+  limits.channels_max = 1;
+  subscribe(1, probe, 1);
+  subscribe(1, "a", 2);
+  EXPECT_EQ(lines.take(),
+            (Text{"1 subscribed ep:0 " + probe + " serial 1 for 4.5", "1 subscribed ep:0 a serial 2 for 4.5"}));
+  subscribe(1, "b", 3);
+  EXPECT_EQ(lines.take(), Text{"1 refused limit_exceeded b serial 3 for 4.5"});
+  unsubscribe(1, probe, 1);
+  subscribe(1, "c", 4);
+  EXPECT_EQ(lines.take(), Text{"1 refused limit_exceeded c serial 4 for 4.5"});
+  subscribe(1, probe, 5);
+  EXPECT_EQ(lines.take(), Text{"1 subscribed ep:0 " + probe + " serial 5 for 4.5"});
+}
+
 TEST_F(HomeTest, Refuses_a_publish_that_would_make_a_channel_too_many_and_takes_one_that_leaves_nothing_behind) {
   limits.channels_max = 1;
   publish(1, "a");
