@@ -48,7 +48,8 @@ Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> 
       load_(std::move(load)),
       command_(std::move(command)),
       file_(std::move(loaded.file)),
-      take_over_(loaded.take_over) {
+      take_over_(loaded.take_over),
+      gate_(config_.limits) {
   descriptors_ = raise_descriptor_limit();
   const std::size_t possible =
       descriptors_ > 2 * descriptors_reserved ? descriptors_ - descriptors_reserved : descriptors_ / 2;
@@ -72,7 +73,8 @@ Result<std::monostate, std::string> Server::open() {
   if (auto taken = take_state(); !taken) return taken;
   const net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = trust_.tls};
   for (const std::string& address : config_.server.listen) {
-    auto listener = net::Listener::open(context_, address, inherited_, workers_, {connections_max_, opening});
+    auto listener = net::Listener::open(context_, address, inherited_, workers_,
+                                        {connections_max_, &gate_, config_.server.trusted_proxies, opening});
     if (!listener) return listener.error();
     listeners_.push_back(std::move(*listener));
   }

@@ -18,6 +18,7 @@
 #include "broker/file_watch.hpp"
 #include "broker/hand_over/door.hpp"
 #include "broker/hand_over/predecessor.hpp"
+#include "broker/net/gate.hpp"
 #include "broker/net/inherited_sockets.hpp"
 #include "broker/net/listener.hpp"
 #include "broker/net/worker.hpp"
@@ -98,6 +99,7 @@ class Server {
   std::optional<hand_over::Predecessor> predecessor_;  // until it has let go
   std::optional<state::StateDir> state_dir_;
   std::string epoch_;
+  net::Gate gate_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::unique_ptr<admin::AdminServer> admin_;

@@ -89,7 +89,11 @@ std::vector<std::string> Server::take_up() {
   trust_ = std::move(*trust);
   trust_.tell_remarks();
   runtime::set_log_level(log_level(config_.log.level));
-  for (const auto& listener : listeners_) listener->set_tls(trust_.tls);
+  gate_.configure(config_.limits);
+  for (const auto& listener : listeners_) {
+    listener->set_tls(trust_.tls);
+    listener->set_trusted_proxies(config_.server.trusted_proxies);
+  }
   for (const auto& worker : workers_) worker->apply(config_, trust_.authenticator);
   admin_->set_access(trust_.authenticator, config_.server.admin_hosts, config_.protects());
   runtime::log(runtime::LogLevel::info, "reloaded: keys and certificates were read anew",

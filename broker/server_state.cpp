@@ -85,7 +85,7 @@ void Server::make_workers(const std::optional<state::SavedState>& saved) {
   epoch_ = saved ? saved->epoch : new_epoch();
   const std::uint64_t start = saved ? saved->sequence : 0;
   for (unsigned i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<net::Worker>(config_, trust_.authenticator, workers_,
+    workers_.push_back(std::make_unique<net::Worker>(config_, trust_.authenticator, gate_, workers_,
                                                      static_cast<hub::ShardId>(i), static_cast<hub::ShardId>(threads),
                                                      epoch_, start));
   }

@@ -155,8 +155,12 @@ void add_connections(Families& families, const Threads& t) {
                        "abnormal: no close "
                        "frame. Rising slow_consumer: look for a slow network or client.",
                        "code", [](const ThreadMetrics& m) -> const auto& { return m.closed; }));
-  families.push_back(counter_by_label(t, "crier_handshakes_refused_total", "Requests and upgrades refused, by reason.",
-                                      "reason", [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
+  families.push_back(
+      counter_by_label(t, "crier_handshakes_refused_total",
+                       "Connections, requests and upgrades refused, by reason. capacity, connections_per_ip, "
+                       "connects_per_second: over that limit. timeout: over limits.handshake_timeout "
+                       "or limits.body_timeout.",
+                       "reason", [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
 }
 
 void add_trust(Families& families, const Threads& t) {

@@ -35,7 +35,9 @@ struct Server {
 };
 
 struct Limits {
-  std::size_t connections_max = 0;  // 0: as many as file descriptors allow
+  std::size_t connections_max = 0;          // 0: as many as file descriptors allow
+  std::size_t connections_per_ip_max = 0;   // 0: any; an IPv6 address counts with its /64
+  std::size_t connects_per_second_max = 0;  // 0: any; as many at once
   milliseconds handshake_timeout{10'000};
   milliseconds body_timeout{10'000};
   milliseconds idle_timeout{75'000};

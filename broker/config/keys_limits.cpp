@@ -21,6 +21,16 @@ constexpr auto limits_keys = std::to_array<Key<Limits>>({
        exchange_integer(x, t.connections_max,
                         {0, 10'000'000, "0 takes as many as file descriptors allow.", "No process has that many."});
      }},
+    {"connections_per_ip_max",
+     [](const Exchange& x, Limits& t) {
+       exchange_integer(x, t.connections_per_ip_max,
+                        {0, 10'000'000, "0 sets no limit.", "No process has that many: 0 sets no limit."});
+     }},
+    {"connects_per_second_max",
+     [](const Exchange& x, Limits& t) {
+       exchange_integer(x, t.connects_per_second_max,
+                        {0, 1'000'000, "0 sets no limit.", "No machine accepts that many: 0 sets no limit."});
+     }},
     {"handshake_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.handshake_timeout, timeouts); }},
     {"body_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.body_timeout, timeouts); }},
     {"idle_timeout", [](const Exchange& x, Limits& t) { exchange_duration(x, t.idle_timeout, timeouts); }},
@@ -115,14 +125,13 @@ constexpr auto log_keys = std::to_array<Key<Log>>({
     {"format", [](const Exchange& x, Log& t) { exchange_word(x, t.format, format_words); }},
 });
 
-constexpr std::array<std::string_view, 2> limits_later{"connections_per_ip_max", "connects_per_second_max"};
 constexpr std::array<std::string_view, 1> engine_later{"nats"};
 
 }  // namespace
 
 template <>
 KeyTable<Limits> keys_of<Limits>() {
-  return {limits_keys, limits_later};
+  return {limits_keys, {}};
 }
 template <>
 KeyTable<Compression> keys_of<Compression>() {

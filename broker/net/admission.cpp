@@ -8,6 +8,7 @@
 #include "broker/net/demo/demo_assets.hpp"
 #include "broker/net/stream_request.hpp"
 #include "broker/runtime/jitter.hpp"
+#include "protocol/http/response_writer.hpp"
 #include "protocol/websocket/handshake.hpp"
 
 namespace crier::net {
@@ -131,6 +132,30 @@ std::string_view media_type(std::string_view value) {
   std::string_view type = value.substr(0, value.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
   return type;
+}
+
+Refusal refusal_of(NoRoom why) {
+  std::vector<http::Header> later{{"Retry-After", jittered_retry_after()}};
+  switch (why) {
+    case NoRoom::connections:
+      return {503, "capacity", "unavailable", "the broker has as many connections as it may", std::move(later)};
+    case NoRoom::connects_per_second:
+      return {503, "connects_per_second", "unavailable",
+              "more connects in this second than limits.connects_per_second_max allows", std::move(later)};
+    case NoRoom::connections_per_ip:
+      return {429, "connections_per_ip", "limit_exceeded",
+              "this address has as many connections as limits.connections_per_ip_max allows", std::move(later)};
+  }
+  __builtin_unreachable();
+}
+
+std::string answer_of(NoRoom why) {
+  Refusal refusal = refusal_of(why);
+  http::Response response =
+      http::problem_response({refusal.status, std::string(refusal.code), std::move(refusal.detail), ""});
+  for (http::Header& header : refusal.headers) response.headers.push_back(std::move(header));
+  response.close = true;
+  return http::write_response(response);
 }
 
 std::string jittered_retry_after() {

@@ -2,6 +2,7 @@
 // Pure: no socket, no clock.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,6 +48,13 @@ inline constexpr std::string_view cbor_media_type = "application/cbor";
 
 // Before the ';' of a Content-Type or the like, without white space.
 [[nodiscard]] std::string_view media_type(std::string_view value);
+
+// There is no room for a connection, by the limit of this name.
+enum class NoRoom : std::uint8_t { connections, connects_per_second, connections_per_ip };
+inline constexpr std::size_t no_room_reasons = 3;
+[[nodiscard]] Refusal refusal_of(NoRoom why);
+// As an answer before anything was read, behind which the connection ends.
+[[nodiscard]] std::string answer_of(NoRoom why);
 
 // For Retry-After: clients that were refused together should not come back together.
 [[nodiscard]] std::string jittered_retry_after();

@@ -12,6 +12,7 @@ namespace {
 using config::Network;
 
 constexpr std::string_view unix_peer = "unix";
+constexpr std::string_view unix_peer_address = "127.0.0.1";
 constexpr unsigned mapped_bits = 96;  // RFC 4291 2.5.5.2: ::ffff:0:0/96
 
 bool is_mapped(const Network& network) {
@@ -88,7 +89,7 @@ bool is_trusted(const Network& address, std::span<const std::string> trusted) {
 
 std::string client_address(std::string_view peer, std::string_view forwarded_for,
                            std::span<const std::string> trusted) {
-  const auto hop = parse_ip(peer == unix_peer ? "127.0.0.1" : peer);
+  const auto hop = parse_ip(peer == unix_peer ? unix_peer_address : peer);
   if (!hop || !is_trusted(*hop, trusted)) return std::string(hop && peer != unix_peer ? text_of(*hop) : peer);
   std::string client = peer == unix_peer ? std::string(peer) : text_of(*hop);
   for (std::string_view rest = trim(forwarded_for); !rest.empty();) {
@@ -100,6 +101,11 @@ std::string client_address(std::string_view peer, std::string_view forwarded_for
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(0, comma);
   }
   return client;
+}
+
+bool is_trusted_proxy(std::string_view peer, std::span<const std::string> trusted) {
+  const auto hop = parse_ip(peer == unix_peer ? unix_peer_address : peer);
+  return hop && is_trusted(*hop, trusted);
 }
 
 }  // namespace crier::net

@@ -17,4 +17,7 @@ namespace crier::net {
 [[nodiscard]] std::string client_address(std::string_view peer, std::string_view forwarded_for,
                                          std::span<const std::string> trusted);
 
+// Is `peer` in one of the `trusted` networks? As above: "unix" counts as 127.0.0.1.
+[[nodiscard]] bool is_trusted_proxy(std::string_view peer, std::span<const std::string> trusted);
+
 }  // namespace crier::net

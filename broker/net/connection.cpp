@@ -61,7 +61,9 @@ class Connection::ReadReady {
 
 Connection::Connection(Worker& worker, Socket socket) : worker_(worker), socket_(std::move(socket)) {}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  worker_.gate().leave(counted_as_);
+}
 
 bool Connection::secure() const noexcept {
   return extra_ && extra_->tls;

@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/net/gate.hpp"
 #include "broker/net/tls_context.hpp"
 #include "broker/net/tls_handshake_queue.hpp"
 #include "broker/net/transport.hpp"
@@ -42,10 +43,21 @@ struct Opening {
   std::shared_ptr<const TlsContexts> tls;  // none: in the clear
 };
 
+// A socket that the listener has accepted.
+struct Accepted {
+  int descriptor = -1;
+  AddressKey counted_as = AddressKey::none;  // at the gate, already
+};
+
 class Connection final : public session::Host, public runtime::TimerWheel::Entry {
  public:
   Connection(Worker& worker, Socket socket);
   ~Connection() override;
+
+  // Counts for limits.connections_per_ip_max from now to its end, where `key` is not `none`. Once.
+  void count_as(AddressKey key) noexcept { counted_as_ = key; }
+  // Counts as that one unless it does already. False: there are as many as may be.
+  [[nodiscard]] bool enter_as(std::string_view address);
 
   // Begins; when everything that `opening` asks for is over, Worker::opened is told, perhaps at once.
   void open(const Opening& opening);
@@ -116,6 +128,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void read_proxy_header();
   void await_first_record();
   void refuse_proxy_header(std::string_view why);
+  void refuse_source();
   void on_begun();
   void on_handshake_failed(std::string_view label);
   void on_beginning_deadline();
@@ -139,6 +152,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void on_deadline() override;
 
   Worker& worker_;
+  AddressKey counted_as_ = AddressKey::none;
   Socket socket_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Extra> extra_;  // what most connections have not

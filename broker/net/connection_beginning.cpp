@@ -1,20 +1,20 @@
 // What comes before HTTP: the PROXY protocol's header, and the TLS handshake.
-#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 #include <variant>
 
+#include "broker/net/admission.hpp"
+#include "broker/net/client_address.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/connection_extra.hpp"
+#include "broker/net/peer_address.hpp"
 #include "broker/net/worker.hpp"
 #include "broker/runtime/log.hpp"
 #include "protocol/base/check.hpp"
@@ -31,20 +31,6 @@ constexpr std::chrono::milliseconds alert_patience = std::chrono::seconds{1};
 constexpr std::size_t tls_record_head_bytes = 5;
 constexpr unsigned char tls_handshake_record = 22;
 constexpr int tls_record_bytes_max = 16 * 1024;
-
-std::string text_of_v4(const void* address) {
-  std::array<char, INET_ADDRSTRLEN> text{};
-  return inet_ntop(AF_INET, address, text.data(), text.size());
-}
-
-// An IPv4 address in IPv6's clothes is one of IPv4: it is compared with networks.
-std::string text_of_v6(const void* address) {
-  in6_addr v6{};
-  std::memcpy(&v6, address, sizeof(v6));
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) return text_of_v4(&v6.s6_addr[12]);
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  return inet_ntop(AF_INET6, &v6, text.data(), text.size());
-}
 
 std::string_view plain_http_answer() {
   static const std::string text = [] {
@@ -142,6 +128,8 @@ void Connection::read_proxy_header() {
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return wait_readable();
     return refuse_proxy_header("the connection ended before it was whole");
   }
+  // The proxy's own connections, to see whether we are there, are nobody's.
+  if (extra_->source.family != proxy::Family::none && !enter_as(peer_address())) return refuse_source();
   if (!extra_->beginning->contexts) return on_begun();
   header = {};
   extra_->beginning->stage = Beginning::Stage::silent;
@@ -158,6 +146,25 @@ void Connection::refuse_proxy_header(std::string_view why) {
   close();
 }
 
+// Over TLS nobody could read an answer.
+void Connection::refuse_source() {
+  constexpr NoRoom why = NoRoom::connections_per_ip;
+  worker_.metrics().refused.add(refusal_of(why).reason);
+  if (extra_->beginning->contexts) return close();
+  extra_->beginning.reset();
+  outbox_.own(worker_.shard().chunks()).append(answer_of(why));
+  finish({alert_patience});
+}
+
+bool Connection::enter_as(std::string_view address) {
+  const AddressKey key = address_key(address);
+  if (counted_as_ != AddressKey::none || is_trusted_proxy(address, worker_.config().server.trusted_proxies))
+    return true;
+  if (!worker_.gate().enter(key)) return false;
+  counted_as_ = key;
+  return true;
+}
+
 std::string Connection::peer_address() const {
   switch (extra_ ? extra_->source.family : proxy::Family::none) {
     case proxy::Family::v4: return text_of_v4(extra_->source.address.data());
@@ -169,12 +176,7 @@ std::string Connection::peer_address() const {
   socklen_t bytes = sizeof(peer);
   auto& socket = const_cast<Socket&>(socket_);  // NOLINT: Asio hands out a handle of what may be changed only
   if (::getpeername(socket.native_handle(), reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) return "";
-  switch (peer.ss_family) {
-    case AF_UNIX: return "unix";
-    case AF_INET: return text_of_v4(&reinterpret_cast<const sockaddr_in*>(&peer)->sin_addr);
-    case AF_INET6: return text_of_v6(&reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_addr);
-    default: return "";
-  }
+  return text_of(peer);
 }
 
 // --- the handshake

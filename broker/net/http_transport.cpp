@@ -124,6 +124,10 @@ bool HttpTransport::on_head() {
     refuse(std::move(*refusal));
     return false;
   }
+  if (!takes_place()) {
+    refuse(refusal_of(NoRoom::connections_per_ip));
+    return false;
+  }
   // Before the body: who may not speak need not be listened to.
   if (!authenticate()) return false;
   request_deadline_ = worker.wheel().now() + ticks(worker.config().limits.body_timeout);
@@ -133,12 +137,21 @@ bool HttpTransport::on_head() {
   return true;
 }
 
+// A proxy's connection carries requests of many, until one of them takes it for itself.
+bool HttpTransport::takes_place() {
+  return !(upgrades() || wants_stream()) || connection_.enter_as(client());
+}
+
+bool HttpTransport::upgrades() const {
+  const http::RequestHead& head = parser_.head();
+  return head.method == "GET" && websocket::wants_websocket(head);
+}
+
 bool HttpTransport::authenticate() {
   principal_.reset();
   const http::RequestHead& head = parser_.head();
   Worker& worker = connection_.worker();
-  const bool upgrades = head.method == "GET" && websocket::wants_websocket(head);
-  if (head.method != "POST" && !upgrades && !wants_stream()) return true;
+  if (head.method != "POST" && !upgrades() && !wants_stream()) return true;
   auto principal = net::authenticate(head, worker.environment());
   if (!principal) {
     refuse(std::move(principal.error()));
@@ -146,7 +159,7 @@ bool HttpTransport::authenticate() {
   }
   principal_ = std::move(*principal);
   // A WebSocket may say later who it is.
-  if (!principal_ && !upgrades && !worker.config().auth.anonymous) {
+  if (!principal_ && !upgrades() && !worker.config().auth.anonymous) {
     refuse(credential_missing());
     return false;
   }
@@ -156,7 +169,7 @@ bool HttpTransport::authenticate() {
 std::unique_ptr<Transport> HttpTransport::on_request() {
   const http::RequestHead& head = parser_.head();
   continue_owed_ = false;
-  if (head.method == "GET" && websocket::wants_websocket(head)) return upgrade();
+  if (upgrades()) return upgrade();
   if (wants_stream()) return open_stream();
   last_request_seen_ = !head.keep_alive();
   if (head.method == "POST") {

@@ -58,7 +58,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   void end_request();
   [[nodiscard]] http::Response problem(int status, std::string_view code, std::string detail) const;
   [[nodiscard]] std::unique_ptr<Transport> upgrade();
+  [[nodiscard]] bool upgrades() const;
   [[nodiscard]] bool wants_stream() const;
+  [[nodiscard]] bool takes_place();
   [[nodiscard]] bool authenticate();  // likewise
   [[nodiscard]] std::optional<Refusal> refuse_stream(std::span<const std::string> channels) const;
   [[nodiscard]] std::unique_ptr<Transport> open_stream();

@@ -11,8 +11,9 @@
 #include <string_view>
 #include <utility>
 
-#include "broker/net/admission.hpp"
-#include "protocol/http/response_writer.hpp"
+#include "broker/net/client_address.hpp"
+#include "broker/net/peer_address.hpp"
+#include "broker/runtime/log.hpp"
 
 namespace crier::net {
 
@@ -21,6 +22,7 @@ namespace {
 constexpr int accepted_at_once_max = 64;  // so that a storm of connects does not starve what runs beside
 constexpr int backlog = 4096;
 constexpr std::string_view unix_scheme = "unix:";
+constexpr std::size_t unread_bytes_max = 64 * 1024;  // of one that is turned away; requests are smaller
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 
 }  // namespace
@@ -142,21 +144,29 @@ void Listener::accept_ready() {
   if (paused_) return;
   bool out_of_descriptors = false;
   for (int accepted = 0; accepted < accepted_at_once_max; ++accepted) {
-    const int descriptor = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage peer{};
+    socklen_t bytes = sizeof(peer);
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
-      if (!place(descriptor)) turn_away(descriptor);
+      take_in(descriptor, peer);
       continue;
     }
     out_of_descriptors = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     if (out_of_descriptors || errno == EAGAIN || errno == EWOULDBLOCK) break;
     // ECONNABORTED and the like: that peer is gone, the next may be there.
   }
-  for (std::size_t at = 0; at < accepted_.size(); ++at) {
-    if (accepted_[at].empty()) continue;
-    workers_[at]->adopt(std::move(accepted_[at]), settings_.opening);
-    accepted_[at] = {};
+  deal_out();
+  if (!out_of_descriptors) {
+    out_of_descriptors_ = false;
+    return wait();
   }
-  if (!out_of_descriptors) return wait();
+  if (!std::exchange(out_of_descriptors_, true)) {
+    runtime::log(runtime::LogLevel::warn,
+                 "no more file descriptors: new connections wait. Raise their limit (ulimit -n), or set "
+                 "limits.connections_max below it",
+                 {{"listener", address_}});
+  }
   // Whoever waits stays in the backlog until a descriptor is free.
   pause_.expires_after(pause_without_descriptors);
   pause_.async_wait([this](const asio::error_code& error) {
@@ -164,37 +174,57 @@ void Listener::accept_ready() {
   });
 }
 
-// To the loop with the fewest; false at capacity.
-bool Listener::place(int descriptor) {
+// What this round has brought: one wake-up a loop.
+void Listener::deal_out() {
+  for (std::size_t at = 0; at < accepted_.size(); ++at) {
+    if (accepted_[at].empty()) continue;
+    workers_[at]->adopt(std::move(accepted_[at]), settings_.opening);
+    accepted_[at] = {};
+  }
+  for (std::size_t at = 0; at < turned_away_.size(); ++at) {
+    if (turned_away_[at] > 0) workers_.front()->count_turned_away(static_cast<NoRoom>(at), turned_away_[at]);
+    turned_away_[at] = 0;
+  }
+}
+
+// To the loop with the fewest, or out. Cheapest first: in a storm most are for the first rule.
+void Listener::take_in(int descriptor, const sockaddr_storage& peer) {
+  if (!settings_.gate->take_connect(steady_ns() / 1'000'000)) return turn_away(descriptor, NoRoom::connects_per_second);
   std::size_t connections = 0;
   std::size_t least = 0;
   for (std::size_t at = 0; at < workers_.size(); ++at) {
     connections += workers_[at]->connection_count();
     if (workers_[at]->connection_count() < workers_[least]->connection_count()) least = at;
   }
-  if (connections >= settings_.connections_max) return false;
+  if (connections >= settings_.connections_max) return turn_away(descriptor, NoRoom::connections);
+  const AddressKey address = counted_as(peer);
+  if (!settings_.gate->enter(address)) return turn_away(descriptor, NoRoom::connections_per_ip);
   const int on = 1;
   if (!unix_)
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
   workers_[least]->reserve_connection();
-  accepted_[least].push_back(descriptor);
-  return true;
+  accepted_[least].push_back({descriptor, address});
 }
 
-// At capacity the answer must cost nothing: one send into an empty socket buffer, and the end. Who expects TLS would
-// take it for garbage; a handshake is what there is no room for.
-void Listener::turn_away(int descriptor) {
-  workers_.front()->count_turned_away();
+// Behind a proxy the address is many clients'. Whose connection it is, a PROXY header or a request will say.
+AddressKey Listener::counted_as(const sockaddr_storage& peer) const {
+  if (unix_ || settings_.opening.proxy_header) return AddressKey::none;
+  const std::string address = text_of(peer);
+  return is_trusted_proxy(address, settings_.trusted_proxies) ? AddressKey::none : address_key(address);
+}
+
+// The answer must cost nothing: one send into an empty socket buffer, and the end. Who expects TLS would take it for
+// garbage; a handshake is what there is no room for.
+void Listener::turn_away(int descriptor, NoRoom why) {
+  ++turned_away_.at(static_cast<std::size_t>(why));
   if (secure()) {
     ::close(descriptor);
     return;
   }
-  http::Response response =
-      http::problem_response({503, "unavailable", "the broker has as many connections as it may", ""});
-  response.headers.push_back({"Retry-After", jittered_retry_after()});
-  response.close = true;
-  const std::string text = http::write_response(response);
+  const std::string text = answer_of(why);
   static_cast<void>(::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL));  // best effort by design
+  // To close above a request that is unread would be a reset, which may take the answer with it.
+  static_cast<void>(::recv(descriptor, nullptr, unread_bytes_max, MSG_TRUNC | MSG_DONTWAIT));
   ::shutdown(descriptor, SHUT_WR);
   ::close(descriptor);
 }

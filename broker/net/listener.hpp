@@ -2,6 +2,9 @@
 // Runs on the administrative loop; owner: the server.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <array>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -9,9 +12,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "broker/net/admission.hpp"
 #include "broker/net/connection.hpp"
+#include "broker/net/gate.hpp"
 #include "broker/net/inherited_sockets.hpp"
 #include "broker/net/unix_socket.hpp"
 #include "broker/net/worker.hpp"
@@ -23,6 +30,8 @@ class Listener {
  public:
   struct Settings {
     std::size_t connections_max = 0;
+    Gate* gate = nullptr;  // of the server; it outlives the listener
+    std::vector<std::string> trusted_proxies;
     // What connections begin with. On a Unix socket they speak no TLS: see tls_context.hpp.
     Opening opening;
   };
@@ -43,6 +52,7 @@ class Listener {
   void share() noexcept;
   // A reload: for connections from now on; those that are there keep theirs.
   void set_tls(std::shared_ptr<const TlsContexts> contexts);
+  void set_trusted_proxies(std::vector<std::string> networks) { settings_.trusted_proxies = std::move(networks); }
   [[nodiscard]] bool secure() const noexcept { return settings_.opening.tls != nullptr; }
   // As it was bound, with the port that was chosen: "http://127.0.0.1:8008/", "https://...", "unix:/path".
   [[nodiscard]] std::string url() const;
@@ -52,8 +62,10 @@ class Listener {
            const std::vector<std::unique_ptr<Worker>>& workers, Settings settings);
   void wait();
   void accept_ready();
-  [[nodiscard]] bool place(int descriptor);
-  void turn_away(int descriptor);
+  void take_in(int descriptor, const sockaddr_storage& peer);
+  [[nodiscard]] AddressKey counted_as(const sockaddr_storage& peer) const;
+  void turn_away(int descriptor, NoRoom why);
+  void deal_out();
 
   asio::posix::stream_descriptor acceptor_;
   std::optional<UnixSocket> file_;  // none where it was inherited
@@ -62,8 +74,11 @@ class Listener {
   bool paused_ = false;
   bool waiting_ = false;  // for somebody to accept
   asio::steady_timer pause_;
+  bool out_of_descriptors_ = false;
   const std::vector<std::unique_ptr<Worker>>& workers_;
-  std::vector<std::vector<int>> accepted_;  // of this round, by worker
+  // Of this round, by worker.
+  std::vector<std::vector<Accepted>> accepted_;
+  std::array<std::size_t, no_room_reasons> turned_away_{};
   Settings settings_;
 };
 

@@ -57,10 +57,11 @@ hub::Now now() {
   return {steady_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count()};
 }
 
-Worker::Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator,
+Worker::Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator, Gate& gate,
                const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self, hub::ShardId count,
                const std::string& epoch, std::uint64_t start)
     : config_(config),
+      gate_(gate),
       peers_(peers),
       origins_(origins_of(config)),
       engine_(epoch, start),
@@ -120,24 +121,26 @@ void Worker::stop() {
   asio::post(context_, [this] { context_.stop(); });
 }
 
-void Worker::adopt(std::vector<int> descriptors, Opening opening) {
-  asio::post(context_, [this, accepted = std::move(descriptors), opening = std::move(opening)] {
-    for (const int descriptor : accepted) adopt_one(descriptor, opening);
+void Worker::adopt(std::vector<Accepted> accepted, Opening opening) {
+  asio::post(context_, [this, accepted = std::move(accepted), opening = std::move(opening)] {
+    for (const Accepted& one : accepted) adopt_one(one, opening);
   });
 }
 
 // Sockets of the file system are the same to Asio: it asks for a family only to open one.
-void Worker::adopt_one(int descriptor, const Opening& opening) {
+void Worker::adopt_one(Accepted accepted, const Opening& opening) {
   Socket socket(context_.get_executor());
   asio::error_code error;
-  socket.assign(asio::ip::tcp::v4(), descriptor, error);
+  socket.assign(asio::ip::tcp::v4(), accepted.descriptor, error);
   if (error) {  // epoll has no room for it
-    ::close(descriptor);
+    ::close(accepted.descriptor);
+    gate_.leave(accepted.counted_as);
     connection_count_.fetch_sub(1, std::memory_order_relaxed);
     metrics_.refused.add("capacity");
     return;
   }
   auto* const connection = new Connection(*this, std::move(socket));  // NOLINT: the list owns it
+  connection->count_as(accepted.counted_as);
   connection->next = connections_;
   if (connections_ != nullptr) connections_->previous = connection;
   connections_ = connection;
@@ -162,8 +165,8 @@ std::span<char> Worker::record() {
   return record_;
 }
 
-void Worker::count_turned_away() {
-  asio::post(context_, [this] { metrics_.refused.add("capacity"); });
+void Worker::count_turned_away(NoRoom why, std::size_t count) {
+  asio::post(context_, [this, why, count] { metrics_.refused.add(refusal_of(why).reason, count); });
 }
 
 void Worker::apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator) {

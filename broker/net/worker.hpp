@@ -19,8 +19,10 @@
 #include "broker/config/config.hpp"
 #include "broker/engine/memory_engine.hpp"
 #include "broker/hub/shard.hpp"
+#include "broker/net/admission.hpp"
 #include "broker/net/connection.hpp"
 #include "broker/net/departures.hpp"
+#include "broker/net/gate.hpp"
 #include "broker/net/self_probe.hpp"
 #include "broker/net/tls_handshake_queue.hpp"
 #include "broker/runtime/inbox.hpp"
@@ -42,7 +44,7 @@ class Worker final : private hub::Surroundings {
  public:
   // `peers` holds all workers by shard id; complete before any of them runs.
   // `start`: the epoch's offsets go on from there.
-  Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator,
+  Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator, Gate& gate,
          const std::vector<std::unique_ptr<Worker>>& peers, hub::ShardId self, hub::ShardId count,
          const std::string& epoch, std::uint64_t start);
   Worker(const Worker&) = delete;
@@ -54,7 +56,7 @@ class Worker final : private hub::Surroundings {
   void join();
   void reserve_connection() noexcept { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   // Accepted, non-blocking sockets of one listener, each reserved before.
-  void adopt(std::vector<int> descriptors, Opening opening);
+  void adopt(std::vector<Accepted> accepted, Opening opening);
   // Tells every connection a moment of its own within `window`, and says goodbye (1012) to it then; nobody new is
   // served. connection_count tells when they are gone.
   void drain(std::chrono::milliseconds window);
@@ -73,8 +75,8 @@ class Worker final : private hub::Surroundings {
   // Runs `what` on the loop and waits for its end; without a thread (before run_in_thread, after join), right here. Not
   // from a loop.
   void on_loop(const std::function<void()>& what);
-  void stop();               // the loop ends, whatever is open
-  void count_turned_away();  // a connection was refused for capacity
+  void stop();  // the loop ends, whatever is open
+  void count_turned_away(NoRoom why, std::size_t count);
   // A reload: both are in force from the loop's next turn on, and what sessions may no longer do ends then.
   void apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator);
   [[nodiscard]] std::size_t connection_count() const noexcept {
@@ -92,6 +94,7 @@ class Worker final : private hub::Surroundings {
   // The loop's own thread from here on.
   [[nodiscard]] const config::Config& config() const noexcept { return config_; }
   [[nodiscard]] const std::vector<std::string>& origins() const noexcept { return origins_; }
+  [[nodiscard]] Gate& gate() noexcept { return gate_; }
   [[nodiscard]] hub::Shard& shard() noexcept { return shard_; }
   [[nodiscard]] session::Environment& environment() noexcept { return environment_; }
   [[nodiscard]] runtime::TimerWheel& wheel() noexcept { return wheel_; }
@@ -120,7 +123,7 @@ class Worker final : private hub::Surroundings {
  private:
   void post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) override;
   void flush() override;
-  void adopt_one(int descriptor, const Opening& opening);
+  void adopt_one(Accepted accepted, const Opening& opening);
   void turn();
   void tick();
   void schedule_tick();
@@ -132,6 +135,7 @@ class Worker final : private hub::Surroundings {
   void depart_due();
 
   config::Config config_;  // its own copy, which others refer to: a reload assigns to it
+  Gate& gate_;
   const std::vector<std::unique_ptr<Worker>>& peers_;
   std::vector<std::string> origins_;  // the rules in force
   asio::io_context context_{1};

@@ -1,4 +1,4 @@
-// So many in a second on average, and twice as many at once. No clock: whoever asks says what time it is.
+// So many in a second on average, and those of `burst_s` seconds at once. No clock: whoever asks says what time it is.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,8 @@ namespace crier::runtime {
 
 // A token bucket in one number: when it will be full again (the "generic cell rate algorithm"). One that was never
 // used is full.
-class Pace {
+template <std::int64_t burst_s>
+class BasicPace {
  public:
   // Takes one. False: none is left, and none was taken. `per_second` is at least 1, and may differ from call to call.
   [[nodiscard]] bool take(std::size_t per_second, std::int64_t now_ms) noexcept {
@@ -33,7 +34,7 @@ class Pace {
     return 1'000'000'000 / static_cast<std::int64_t>(per_second);
   }
   [[nodiscard]] static std::int64_t burst_ns(std::size_t per_second) noexcept {
-    return each_ns(per_second) * 2 * static_cast<std::int64_t>(per_second);
+    return each_ns(per_second) * burst_s * static_cast<std::int64_t>(per_second);
   }
   // A clock that was set back, or a rate that was lower, must not leave somebody waiting for hours.
   [[nodiscard]] std::int64_t bounded(std::size_t per_second, std::int64_t now_ns) const noexcept {
@@ -42,5 +43,7 @@ class Pace {
 
   std::int64_t full_at_ns_ = 0;
 };
+
+using Pace = BasicPace<2>;
 
 }  // namespace crier::runtime

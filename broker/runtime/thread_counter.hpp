@@ -40,10 +40,10 @@ template <std::size_t N>
 class LabelledCounter {
  public:
   explicit constexpr LabelledCounter(const std::array<std::string_view, N>& labels) : labels_(&labels) {}
-  void add(std::string_view label) noexcept {
+  void add(std::string_view label, std::uint64_t n = 1) noexcept {
     const auto found = std::find(labels_->begin(), labels_->end(), label);
     const auto at = found == labels_->end() ? N - 1 : static_cast<std::size_t>(found - labels_->begin());
-    counters_[at].add();
+    counters_[at].add(n);
   }
   [[nodiscard]] const std::array<std::string_view, N>& labels() const noexcept { return *labels_; }
   [[nodiscard]] std::uint64_t value(std::size_t at) const noexcept { return counters_[at].value(); }

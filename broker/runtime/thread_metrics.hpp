@@ -34,7 +34,7 @@ inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
                                                                   "refused",
                                                                   "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
-inline constexpr std::array<std::string_view, 31> refusal_labels = {"bad_request_line",
+inline constexpr std::array<std::string_view, 33> refusal_labels = {"bad_request_line",
                                                                     "bad_header",
                                                                     "bad_host",
                                                                     "smuggling",
@@ -60,6 +60,8 @@ inline constexpr std::array<std::string_view, 31> refusal_labels = {"bad_request
                                                                     "path",
                                                                     "token",
                                                                     "capacity",
+                                                                    "connections_per_ip",
+                                                                    "connects_per_second",
                                                                     "draining",
                                                                     "timeout",
                                                                     "proxy_protocol",

@@ -56,6 +56,8 @@ TEST(ParseToml, Tells_an_empty_list_of_origins_from_none) {
 TEST(ParseToml, Brings_every_key_of_limits) {
   const Limits limits = parsed(R"([limits]
 connections_max = 1
+connections_per_ip_max = 3
+connects_per_second_max = 4
 handshake_timeout = "100ms"
 body_timeout = "2s"
 idle_timeout = "1h"
@@ -74,6 +76,8 @@ idempotency_keys_max = 77
                             .limits;
   Limits expected;
   expected.connections_max = 1;
+  expected.connections_per_ip_max = 3;
+  expected.connects_per_second_max = 4;
   expected.handshake_timeout = milliseconds(100);
   expected.body_timeout = milliseconds(2'000);
   expected.idle_timeout = milliseconds(3'600'000);
@@ -233,7 +237,7 @@ TEST(ParseToml, Reads_windows_line_ends_and_a_byte_order_mark) {
 
 TEST(SupportedKeys, Are_taken_and_no_others_are_named) {
   const std::vector<std::string> keys = supported_keys();
-  EXPECT_EQ(keys.size(), 11U + 4U + 3U + 4U + 7U + 7U + 15U + 3U + 3U + 2U + 12U + 2U);
+  EXPECT_EQ(keys.size(), 11U + 4U + 3U + 4U + 7U + 7U + 17U + 3U + 3U + 2U + 12U + 2U);
   EXPECT_EQ(keys.front(), "server.listen");
   EXPECT_EQ(keys.back(), "namespace.*.history.age");
   for (std::string key : keys) {
