@@ -161,6 +161,13 @@ void add_connections(Families& families, const Threads& t) {
                        "connects_per_second: over that limit. timeout: over limits.handshake_timeout "
                        "or limits.body_timeout.",
                        "reason", [](const ThreadMetrics& m) -> const auto& { return m.refused; }));
+  families.push_back(counter(t, "crier_heartbeats_total",
+                             "Pings and comments on connections that were quiet for limits.heartbeat.",
+                             [](const ThreadMetrics& m) { return m.heartbeats.value(); }));
+  families.push_back(counter(t, "crier_reads_paused_total",
+                             "How often a connection was not read any further for a while: its publishes are still on "
+                             "their way (limits.inflight_bytes_max), or it does not read our answers.",
+                             [](const ThreadMetrics& m) { return m.reads_paused.value(); }));
 }
 
 void add_trust(Families& families, const Threads& t) {

@@ -136,7 +136,7 @@ void Connection::feed_rest() {
 }
 
 void Connection::pause_reading() {
-  ++pauses_;
+  if (pauses_++ == 0) worker_.metrics().reads_paused.add();
 }
 
 void Connection::resume_reading() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -28,6 +29,8 @@ namespace crier::net {
 namespace {
 
 constexpr std::size_t pipeline_depth_max = 64;
+// While the broker stops.
+constexpr std::chrono::milliseconds last_request_patience = std::chrono::seconds{1};
 constexpr std::array<std::string_view, 2> subprotocols = {json_subprotocol, cbor_subprotocol};
 constexpr std::string_view how_to_connect =
     "This is a Crier endpoint. Connect to it with a WebSocket:\n"
@@ -171,7 +174,7 @@ std::unique_ptr<Transport> HttpTransport::on_request() {
   continue_owed_ = false;
   if (upgrades()) return upgrade();
   if (wants_stream()) return open_stream();
-  last_request_seen_ = !head.keep_alive();
+  last_request_seen_ = !head.keep_alive() || connection_.worker().shutting_down();
   if (head.method == "POST") {
     on_post();
   } else {
@@ -383,6 +386,10 @@ void HttpTransport::on_outcome(session::PostOutcome outcome) {
     response.content_type = cbor_media_type;
   }
   if (response.status == 401) response.headers.push_back(unauthorized("").headers.front());
+  if (response.status == 429) {
+    const auto& known = outcome.retry_after_s;
+    response.headers.push_back({"Retry-After", known ? std::to_string(*known) : jittered_retry_after()});
+  }
   response.headers.push_back({"X-Request-Id", due->request_id});
   add_data_policy(response.headers);
   add_cors(response.headers, due->origin);
@@ -439,7 +446,10 @@ void HttpTransport::arm_deadline() {
 
 void HttpTransport::on_deadline(runtime::Tick now) {
   if (!due_.empty()) return connection_.set_deadline(now + ticks(connection_.worker().config().limits.idle_timeout));
-  if (!parser_.in_progress()) return connection_.close();
+  if (!parser_.in_progress()) {
+    if (request_deadline_ != 0) connection_.worker().metrics().refused.add("timeout");  // it never asked for anything
+    return connection_.close();
+  }
   if (request_id_.empty()) request_id_ = connection_.worker().new_request_id();
   refuse({408, "timeout", "timeout",
           "the request did not arrive in time (limits.handshake_timeout, limits.body_timeout)"});
@@ -478,12 +488,18 @@ void HttpTransport::on_reload() {
 }
 
 void HttpTransport::on_shutdown() {
+  // A request that is on its way gets an answer: without one a browser's event stream would never come back.
+  if (due_.empty() && request_deadline_ != 0) {
+    const runtime::Tick patience = ticks(last_request_patience);
+    request_deadline_ = std::min(request_deadline_, connection_.worker().wheel().now() + patience);
+    return arm_deadline();
+  }
   last_request_seen_ = true;
   if (!due_.empty()) {
     due_.back().close = true;
     return;
   }
-  connection_.finish({std::chrono::seconds{1}, /*again_on_progress=*/true});
+  connection_.finish({last_request_patience, /*again_on_progress=*/true});
 }
 
 }  // namespace crier::net

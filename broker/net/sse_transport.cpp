@@ -69,6 +69,7 @@ void SseTransport::on_deadline(runtime::Tick now) {
   if (session_) session_->on_time();
   if (now >= comment_at_ && connection_.outbox().empty()) {
     http::append_comment(connection_.outbox().own(connection_.worker().shard().chunks()));
+    connection_.worker().metrics().heartbeats.add();
     connection_.want_flush();
   }
   arm_deadline(now);

@@ -74,7 +74,10 @@ void WebSocketTransport::on_deadline(runtime::Tick now) {
   if (silent >= ticks(limits.idle_timeout)) {
     return close(websocket::CloseCode::heartbeat_timeout, "nothing heard and pings unanswered");
   }
-  if (silent >= ticks(limits.heartbeat)) send(websocket::Opcode::ping, "");
+  if (silent >= ticks(limits.heartbeat)) {
+    send(websocket::Opcode::ping, "");
+    connection_.worker().metrics().heartbeats.add();
+  }
   arm_deadline();
 }
 

@@ -102,6 +102,8 @@ struct alignas(64) ThreadMetrics {
   ThreadGauge websockets;     // of these, upgraded ones
   ThreadGauge event_streams;  // and those that carry server-sent events
   ThreadCounter accepted;
+  ThreadCounter heartbeats;    // pings and comments on quiet connections
+  ThreadCounter reads_paused;  // how often a connection was not read any further for a while
   LabelledCounter<close_labels.size()> closed{close_labels};
   LabelledCounter<refusal_labels.size()> refused{refusal_labels};
   ThreadCounter credentials_accepted;  // tokens and keys, at a handshake, by POST or by `auth`

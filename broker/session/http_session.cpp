@@ -74,7 +74,10 @@ void HttpSession::reply(const ReplySlot& slot, const command::Reply& reply) {
   Request& request = requests_[slot.request - first_request_];
   command::append_json(request.replies[slot.index], reply);
   reply_bytes_ += request.replies[slot.index].size();
-  if (const auto* const error = std::get_if<command::ErrorReply>(&reply)) request.errors.push_back(error->error);
+  if (const auto* const error = std::get_if<command::ErrorReply>(&reply)) {
+    if (request.errors.empty()) request.retry_after_s = error->retry_after_s;
+    request.errors.push_back(error->error);
+  }
   if (const auto* const broadcast = std::get_if<command::BroadcastPublished>(&reply)) {
     for (const command::PublishResult& result : broadcast->results) {
       if (result.error) request.errors.push_back(*result.error);
@@ -102,6 +105,7 @@ PostOutcome HttpSession::outcome_of(Request& request) {
     outcome.status = http_status(request.errors[0].code);
     outcome.problem_code = to_string(request.errors[0].code);
     outcome.problem_detail = request.errors[0].detail;
+    outcome.retry_after_s = request.retry_after_s;
   }
   if (!request.array) {
     outcome.body = std::move(request.replies[0]);

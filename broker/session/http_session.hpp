@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ struct PostOutcome {
   std::string body;          // the reply, or the array of replies
   std::string problem_code;  // "" or, when the status is a problem of the whole request, its error code
   std::string problem_detail;
+  std::optional<std::int64_t> retry_after_s = std::nullopt;  // of that problem, where it is known
 };
 
 class HttpSession final : public Client {
@@ -50,6 +52,7 @@ class HttpSession final : public Client {
     std::uint32_t open = 0;
     std::vector<std::string> replies;
     std::vector<Error> errors;
+    std::optional<std::int64_t> retry_after_s;  // of the first error
   };
   [[nodiscard]] bool finish_post(Request& request);
   [[nodiscard]] bool refuse_post(const command::CommandError& refused);

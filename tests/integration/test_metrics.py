@@ -17,6 +17,7 @@ from clients import RawHttp, RawWebSocket, connect, text_frame, upgrade_request
 FAMILIES = {
     "crier_connections": "gauge", "crier_websockets": "gauge", "crier_connections_accepted_total": "counter",
     "crier_connections_closed_total": "counter", "crier_handshakes_refused_total": "counter",
+    "crier_heartbeats_total": "counter", "crier_reads_paused_total": "counter",
     "crier_subscriptions": "gauge", "crier_channels": "gauge", "crier_commands_total": "counter",
     "crier_messages_published_total": "counter", "crier_messages_delivered_total": "counter",
     "crier_messages_dropped_total": "counter", "crier_received_bytes_total": "counter",
