@@ -113,7 +113,8 @@ def test_the_address_of_a_proxy_header_is_what_counts_and_ipv6_by_its_64(start_b
 
 
 def test_behind_a_trusted_proxy_websockets_and_streams_count_for_who_is_behind_it(start_broker):
-    broker = start_broker(config=limits('[server]\ntrusted_proxies = ["127.0.0.1"]', connections_per_ip_max=1))
+    broker = start_broker(config=limits('[server]\ntrusted_proxies = ["127.0.0.1"]', connections_per_ip_max=1,
+                                        body_timeout='"1s"'))
     with contextlib.ExitStack() as held:
         for _ in range(4):  # a proxy keeps connections, for requests of anybody
             http = held.enter_context(RawHttp(broker))

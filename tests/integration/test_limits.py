@@ -28,6 +28,10 @@ def closed(broker, code):
     return broker.metric("crier_connections_closed_total", code=code)
 
 
+def dropped(broker):
+    return broker.metric("crier_messages_dropped_total", reason="slow_consumer")
+
+
 def limit_exceeded(broker, op):
     return broker.metric("crier_commands_total", op=op, outcome="limit_exceeded")
 
@@ -200,43 +204,52 @@ def stuck_reader(broker, channel):
 
 
 def last_code(raw):
-    """4000, behind what was on its way; or the reset that follows it."""
+    """4000, behind what was on its way; or the reset that follows it. Then we close, too."""
+    code = 4000
     with contextlib.suppress(EOFError, ConnectionResetError):
-        while True:
-            first, payload = raw.read_frame()
-            if first == FIN | CLOSE:
-                return struct.unpack("!H", payload[:2])[0]
-    return 4000
+        while (read := raw.read_frame())[0] != FIN | CLOSE:
+            pass
+        (code,) = struct.unpack("!H", read[1][:2])
+    raw.socket.close()
+    raw.stream.close()
+    return code
+
+
+def broadcast(broker, *channels, times=10):
+    """`times` messages to each."""
+    answer, _ = post(broker, [{"op": "publish", "channels": channels, "data": BIG}] * times)
+    assert answer.status == 200
 
 
 def test_outbox_bytes_max_makes_a_slow_reader_lag_and_without_history_ends_it_with_4000(start_broker):
     broker = start(start_broker, "[namespace.kept]\nhistory = { messages = 1000 }\n"
                    "[namespace.lost]\nhistory = { messages = 0 }\n", outbox_bytes_max='"256KiB"')
-    with stuck_reader(broker, "kept:a") as lagging, stuck_reader(broker, "lost:a") as lost, \
-            Session(broker) as publisher:
-        while not (broker.metric("crier_lags_total") and closed(broker, "slow_consumer")):
-            for channel in ("kept:a", "lost:a"):
-                publisher.publish(channel, BIG)
-        assert broker.metric("crier_messages_dropped_total", reason="slow_consumer") > 0
+    with stuck_reader(broker, "kept:a") as lagging, stuck_reader(broker, "lost:a") as lost:
+        while not (broker.metric("crier_lags_total") and dropped(broker)):
+            broadcast(broker, "kept:a", "lost:a")
         assert broker.metric("crier_lagging_subscriptions") == 1
         assert last_code(lost) == 4000
+        eventually(lambda: closed(broker, "slow_consumer") == 1)
         lagging.send(text_frame({"op": "ping", "id": "here"}))
         while lagging.read_json().get("id") != "here":
             pass
 
 
 def test_outbox_total_bytes_max_ends_the_fullest_with_4000_and_spares_the_others(start_broker):
-    broker = start(start_broker, "[namespace.default]\nhistory = { messages = 0 }\n", outbox_bytes_max='"16MiB"',
-                   outbox_total_bytes_max='"17MiB"')
-    with stuck_reader(broker, "one") as fullest, stuck_reader(broker, "two") as other, Session(broker) as publisher:
-        for _ in range(60):
-            publisher.publish("two", BIG)
-        while not closed(broker, "slow_consumer"):
-            publisher.publish("one", BIG)
-            assert broker.metric("crier_outbox_bytes") <= 17 * 1024 * 1024
-        assert last_code(fullest) == 4000
-        for _ in range(60):
-            assert other.read_json()["data"] == BIG
+    broker = start(start_broker, "[namespace.default]\nhistory = { messages = 0 }\n", outbox_bytes_max='"8MiB"',
+                   outbox_total_bytes_max='"9MiB"')
+    with stuck_reader(broker, "one") as one, stuck_reader(broker, "two") as two:
+        count = 0
+        while not dropped(broker):
+            assert broker.metric("crier_outbox_bytes") <= 9 * 1024 * 1024
+            broadcast(broker, "one")
+            broadcast(broker, "two", times=8)
+            count += 8
+        assert broker.metric("crier_lags_total") == 0  # none was over its own limit
+        assert last_code(one) == 4000
+        eventually(lambda: closed(broker, "slow_consumer") == 1)
+        assert two.read_json()["data"] == BIG
+        assert [two.read_json()["op"] for _ in range(count - 1)] == ["message"] * (count - 1)
 
 
 def test_a_stream_that_is_asked_for_while_the_broker_stops_is_200_with_a_time_to_come_back(start_broker):
