@@ -152,12 +152,13 @@ bool FrameReader::end_frame() {
                               : no_status_received;
     return sink_.on_close(code, std::string_view(control_).substr(0, 2));
   }
-  if (opcode_ < opcode::close && final_ && message_compressed_) {
+  if (opcode_ >= opcode::close || !final_) return true;
+  if (message_compressed_) {
     // RFC 7692 7.2.2: the sender cut these four bytes off.
     if (!inflate("\0\0\xff\xff", 4)) return false;
     if (no_context_takeover_) ::inflateReset(inflate_.get());
   }
-  return true;
+  return sink_.on_message_end();
 }
 
 bool FrameReader::inflate(const char* p, std::size_t n) {

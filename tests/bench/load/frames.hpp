@@ -30,6 +30,8 @@ class FrameSink {
  public:
   // Bytes of data messages, uncompressed, as they come. `whole_frame`: they are exactly one frame's payload.
   virtual bool on_data(const char* p, std::size_t n, bool whole_frame) = 0;
+  // All bytes of a data message have been handed over; markers in a stream do not care.
+  virtual bool on_message_end() { return true; }
   virtual bool on_ping(std::string_view payload) = 0;
   // `code` is 1005 when the frame has none.
   virtual bool on_close(int code, std::string_view payload) = 0;

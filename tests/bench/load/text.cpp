@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -12,7 +13,7 @@ namespace crier::bench {
 void die(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  std::fputs("crier_bench_load: ", stderr);
+  std::fprintf(stderr, "%s: ", program_invocation_short_name);
   std::vfprintf(stderr, format, arguments);
   std::fputs("\n", stderr);
   va_end(arguments);

@@ -1,0 +1,100 @@
+#include "tests/bench/storm/loop.hpp"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tests/bench/load/text.hpp"
+
+namespace crier::storm {
+
+namespace {
+
+// A step of a TLS handshake takes half a millisecond: so many of them may pass before the urgent lane's turn.
+constexpr int crowd_events_max = 8;
+constexpr int urgent_events_max = 64;
+constexpr std::int64_t wait_max_ns = 10 * bench::millisecond_ns;  // done() may depend on the clock or a signal
+
+int make_epoll() {
+  const int made = ::epoll_create1(EPOLL_CLOEXEC);
+  if (made < 0) bench::die("epoll_create1: %s", std::strerror(errno));
+  return made;
+}
+
+void control_or_die(int epoll, int operation, int descriptor, Handler* handler, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = handler;
+  if (::epoll_ctl(epoll, operation, descriptor, &event) != 0) bench::die("epoll_ctl: %s", std::strerror(errno));
+}
+
+}  // namespace
+
+Loop::Loop() : urgent_(make_epoll()), crowd_(make_epoll()) {
+  control_or_die(crowd_, EPOLL_CTL_ADD, urgent_, nullptr, EPOLLIN);
+}
+
+Loop::~Loop() {
+  ::close(urgent_);
+  ::close(crowd_);
+}
+
+void Loop::watch(int descriptor, Handler& handler, Lane lane, std::uint32_t events) {
+  control_or_die(control(lane), EPOLL_CTL_ADD, descriptor, &handler, events);
+}
+
+void Loop::rewatch(int descriptor, Handler& handler, Lane lane, std::uint32_t events) {
+  control_or_die(control(lane), EPOLL_CTL_MOD, descriptor, &handler, events);
+}
+
+void Loop::at(std::int64_t when, std::function<void()> callback) {
+  timers_.push({when, timers_ever_++, std::move(callback)});
+}
+
+void Loop::run_timers() {
+  refresh_now();
+  const std::int64_t until = now_;
+  while (!timers_.empty() && timers_.top().when <= until) {
+    const auto callback = timers_.top().callback;
+    timers_.pop();
+    callback();
+  }
+}
+
+void Loop::take_urgent() {
+  std::array<epoll_event, urgent_events_max> events{};
+  const int ready = ::epoll_wait(urgent_, events.data(), urgent_events_max, 0);
+  for (int i = 0; i < ready; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    static_cast<Handler*>(event.data.ptr)->on_events(event.events);
+  }
+}
+
+void Loop::wait_and_take(std::int64_t until) {
+  const std::int64_t ns = std::clamp<std::int64_t>(until - bench::now_ns(), 0, wait_max_ns);
+  const timespec timeout{0, ns};
+  std::array<epoll_event, crowd_events_max> events{};
+  const int ready = ::epoll_pwait2(crowd_, events.data(), crowd_events_max, &timeout, nullptr);
+  for (int i = 0; i < ready; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == nullptr) continue;
+    static_cast<Handler*>(event.data.ptr)->on_events(event.events);
+  }
+}
+
+bool Loop::run(std::int64_t deadline, const std::function<bool()>& done) {
+  while (!done()) {
+    if (refresh_now() >= deadline) return false;
+    run_timers();
+    take_urgent();
+    wait_and_take(timers_.empty() ? deadline : std::min(deadline, timers_.top().when));
+  }
+  return true;
+}
+
+}  // namespace crier::storm
