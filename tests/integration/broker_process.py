@@ -79,6 +79,10 @@ class Broker:
             command += ["--config", str(file)]
         return command + list(flags)
 
+    def inherited(self):
+        """Descriptors that the process gets beside the standard ones."""
+        return ()
+
     def start(self, *flags, config="", threads=2):
         """Ready when it returns."""
         try:
@@ -95,7 +99,7 @@ class Broker:
         with open(self.folder / "stderr", "wb") as stderr:
             self.process = subprocess.Popen(
                 self.command(*flags, config=config, threads=threads), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=stderr, text=True)
+                stdout=subprocess.PIPE, stderr=stderr, text=True, pass_fds=self.inherited())
         self.pid = self.process.pid
         lines = queue.Queue()
         threading.Thread(target=self._read_output, args=(lines,), daemon=True).start()

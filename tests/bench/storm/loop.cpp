@@ -59,7 +59,9 @@ void Loop::at(std::int64_t when, std::function<void()> callback) {
 void Loop::run_timers() {
   refresh_now();
   const std::int64_t until = now_;
-  while (!timers_.empty() && timers_.top().when <= until) {
+  // One that is set by another for right now waits for the next turn.
+  const std::uint64_t newest = timers_ever_;
+  while (!timers_.empty() && timers_.top().when <= until && timers_.top().order < newest) {
     const auto callback = timers_.top().callback;
     timers_.pop();
     callback();

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t sample_ns = 100 * bench::millisecond_ns;
 constexpr std::int64_t quiet_ns = 3 * bench::second_ns;
 constexpr double recovery_s_max = 120;
-constexpr std::size_t drop_slice = 50;
+constexpr std::size_t drop_slice = 200;
 
 volatile sig_atomic_t stop_requested = 0;
 
@@ -93,7 +93,10 @@ void settle(Run& run, Measured& measured) {
 void drop_from(Run& run, std::size_t first) {
   const std::size_t end = std::min(first + drop_slice, static_cast<std::size_t>(run.options.connections));
   const std::int64_t window = bench::from_seconds(run.options.window);
-  for (std::size_t i = first; i < end; ++i) run.subscribers[i]->drop(run.jitter(window));
+  const std::int64_t already = run.loop.now() - run.dropped_at;
+  for (std::size_t i = first; i < end; ++i) {
+    run.subscribers[i]->drop(std::max<std::int64_t>(0, run.jitter(window) - already));
+  }
   if (end == static_cast<std::size_t>(run.options.connections)) {
     run.all_dropped_at = run.loop.refresh_now();
   } else {
