@@ -37,6 +37,7 @@ printf '%s\n[tls]\ncertificate = "%s"\nprivate_key = "%s"\n' \
 
 # start_broker CONFIG: sets `server` and `port`, once it has printed its address.
 start_broker() {
+  : > "$work/broker.out"
   # shellcheck disable=SC2086  # CRIER_ARGS is a list of words
   "$CRIER_BIN" serve --config "$1" --listen 127.0.0.1:0 --admin 127.0.0.1:0 ${CRIER_ARGS:---threads 1} \
     > "$work/broker.out" 2>&1 &

@@ -47,6 +47,7 @@ class Broker:
     def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.listen = "127.0.0.1:0"
         self.lines = []
         self.process = None
         self.pid = None
@@ -72,7 +73,7 @@ class Broker:
     def command(self, *flags, config="", threads=2):
         if TLS_FOLDER and "[tls]" not in config:
             config += f'\n[tls]\ncertificate = "{TLS_FOLDER}/server.pem"\nprivate_key = "{TLS_FOLDER}/server.key"\n'
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", str(threads)]
+        command = [BINARY, "serve", "--listen", self.listen, "--admin", "127.0.0.1:0", "--threads", str(threads)]
         if config:
             file = self.folder / "crier.toml"
             file.write_text(config, encoding="utf-8")

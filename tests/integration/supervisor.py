@@ -1,6 +1,7 @@
 """A service manager in small: it keeps the listening socket, and puts one broker after another behind it."""
 
 import fcntl
+import os
 import signal
 import socket
 import subprocess
@@ -41,30 +42,39 @@ class Supervisor:
 
     @property
     def broker(self):
+        """The newest one."""
         return self.brokers[-1]
 
-    def start(self, *flags):
-        broker = Activated(self.folder / f"broker-{len(self.brokers)}", self.listener.fileno())
+    def _start(self, broker, *flags):
         self.brokers.append(broker)
+        broker.listen = f"127.0.0.1:{self.port}"
         broker.start(*flags, config=self.config, threads=self.threads)
-        assert broker.port == self.port, "it listens on the socket that it was given"
 
-    def _end(self, broker):
+    def _folder(self):
+        return self.folder / f"broker-{len(self.brokers)}"
+
+    @staticmethod
+    def _await_end(broker):
         assert broker.process.wait(timeout=60 * SLOWNESS) == 0, broker.said()
         broker.stop()
+
+    def start(self):
+        broker = Activated(self._folder(), self.listener.fileno())
+        self._start(broker)
+        os.close(broker.socket)
 
     def restart(self):
         """The simple way: the old one ends, the new one starts. Who connects in between waits in the backlog."""
         old = self.broker
         old.signal(signal.SIGTERM)
-        self._end(old)
+        self._await_end(old)
         self.start()
 
     def hand_over(self):
-        """The new one takes over while the old one still runs, which then drains and ends by itself."""
+        """The new one takes over from the old one while it runs, its socket too; the old one drains and ends."""
         old = self.broker
-        self.start("--take-over")
-        self._end(old)
+        self._start(Broker(self._folder()), "--take-over")
+        self._await_end(old)
 
     def stop(self):
         self.listener.close()

@@ -16,43 +16,55 @@ history = {{ messages = 10_000, age = "10m" }}
 """
 
 
-@pytest.fixture
-def supervisor(tmp_path):
-    made = Supervisor(tmp_path, CONFIG)
-    yield made
-    made.stop()
+FAULTS = ("lost", "twice", "misordered", "misrouted", "unrecovered", "gaps")
 
 
 @pytest.fixture
-def load(supervisor):
-    """load(**options): the storm client, once its messages flow."""
+def supervise(tmp_path):
+    """supervise(config): a supervisor whose first broker runs."""
     started = []
 
-    def start(**options):
-        client = StormClient(supervisor, **options)
-        started.append(client)
-        client.wait_until_running()
-        return client
+    def start(config=""):
+        started.append(Supervisor(tmp_path, CONFIG + config))
+        started[-1].start()
+        return started[-1]
 
     yield start
-    for client in started:
+    for supervisor in started:
+        supervisor.stop()
+
+
+def live_through(supervisor, ways, connections):
+    """The storm client's result, for that many subscribers and one restart after another."""
+    client = StormClient(supervisor, connections=connections, channels=max(4, connections // 5),
+                         rate=max(20, connections), warmup=0.1, duration=300)
+    try:
+        client.wait_until_running()
+        for way in ways:
+            getattr(supervisor, way)()
+        status, output, complaints = client.finish()
+    finally:
         client.kill()
+    print(output)
+    assert status == 0, f"{output}\n{complaints}\n{supervisor.broker.said()}"
+    result = json.loads(output)
+    assert {name: result[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0)
+    return result
 
 
 @pytest.mark.deadline(60)
 @pytest.mark.parametrize("way", ["restart", "hand_over"])
-def test_nobody_loses_a_message_or_gets_one_twice_over(way, supervisor, load):
-    supervisor.start()
+def test_nobody_loses_a_message_or_gets_one_twice_over(way, supervise):
     connections = scaled(500, at_least=20)
-    client = load(connections=connections, channels=scaled(100, at_least=4), rate=scaled(500, at_least=20), warmup=0.1,
-                  duration=300)
-    getattr(supervisor, way)()
-    status, output, complaints = client.finish()
-    assert status == 0, f"{output}\n{complaints}\n{supervisor.broker.said()}"
-    result = json.loads(output)
-    print(output)
-    faults = ("lost", "twice", "misordered", "misrouted", "unrecovered", "gaps")
-    assert {name: result[name] for name in faults} == dict.fromkeys(faults, 0)
-    assert result["recovered"] == connections, "each came back once"
+    result = live_through(supervise(), [way], connections)
+    assert result["drains"] == result["recovered"] == connections, "each came back once"
     assert result["closed_1012"] >= connections
     assert result["closed_otherwise"] == result["connects_refused"] == result["connects_failed"] == 0
+
+
+@pytest.mark.deadline(90)
+def test_nor_over_one_restart_after_another_with_tls(supervise, authority):
+    connections = scaled(100, at_least=20)
+    result = live_through(supervise(authority.config()), ["hand_over", "restart", "hand_over"], connections)
+    assert result["recovered"] >= connections
+    assert result["closed_otherwise"] == result["connects_refused"] == 0

@@ -36,7 +36,7 @@ void Publisher::tick() {
   for (; next_due_ <= run_.loop.now(); next_due_ += interval_ns_) {
     Queue& queue = queues_[next_queue_];
     next_queue_ = (next_queue_ + 1) % queues_.size();
-    queue.waiting.push_back({run_.channels[queue.channel].published++, next_due_, 0});
+    queue.waiting.push_back({run_.channels[queue.channel].published++, next_due_, false});
     ++run_.outstanding;
     if (queue.waiting.size() == 1) send_first(queue);
   }
@@ -48,11 +48,8 @@ void Publisher::send_first(Queue& queue) {
   if (!open_) return;
   Message& message = queue.waiting.front();
   const std::size_t channels = run_.channels.size();
-  if (message.sent == 0) {
-    message.sent = run_.loop.refresh_now();
-  } else {
-    ++run_.counters.repeated;
-  }
+  if (message.sent) ++run_.counters.repeated;
+  message.sent = true;
   const std::string stamp =
       bench::formatted("[%u,%u,%lld,\"", queue.channel, message.sequence, static_cast<long long>(message.due));
   const std::size_t size = static_cast<std::size_t>(run_.options.size);
@@ -98,7 +95,7 @@ void Publisher::on_published(std::string_view text) {
   if (queue == nullptr) return;
   ++run_.counters.acknowledged;
   --run_.outstanding;
-  run_.acknowledgement.add(run_.loop.now() - queue->waiting.front().sent);
+  run_.acknowledgement.add(run_.loop.now() - queue->waiting.front().due);
   queue->waiting.pop_front();
   if (!queue->waiting.empty()) send_first(*queue);
 }

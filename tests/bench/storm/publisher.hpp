@@ -28,7 +28,7 @@ class Publisher final : private Connection::Owner {
   struct Message {
     std::uint32_t sequence;
     std::int64_t due;
-    std::int64_t sent;  // first time; 0: not yet
+    bool sent;  // once at least
   };
   // A channel's messages keep their order, so the next one goes out when the one before it is acknowledged.
   struct Queue {

@@ -109,10 +109,10 @@ struct Run {
   std::int64_t all_dropped_at = bench::never_ns;
   std::int64_t recovered_at = bench::never_ns;
   Latency latency;
-  bench::Histogram delay;        // of every delivery, replayed ones too
-  bench::Histogram away;         // from the loss of a connection to having caught up
-  bench::Histogram coming_back;  // from connect() to having caught up
-  bench::Histogram acknowledgement;
+  bench::Histogram delay;            // of every delivery, replayed ones too
+  bench::Histogram away;             // from the loss of a connection to having caught up
+  bench::Histogram coming_back;      // from connect() to having caught up
+  bench::Histogram acknowledgement;  // from the time when a message was due
   Curve connects, recoveries;
   int complaints = 0;
 };
