@@ -70,6 +70,7 @@ void Run::count_end(const End& end) {
     ++counters.upgrades_refused;
   } else {
     ++counters.connects_failed;
+    complain(bench::formatted("not connected, error %d", end.error));
   }
 }
 
