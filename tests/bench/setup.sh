@@ -26,5 +26,5 @@ fi
 say "building preset release with the benchmark kit"
 (cd "$crier_root" && cmake --preset release -DCRIER_BENCH=ON -DCRIER_TESTS=OFF > /dev/null) ||
   die "cmake --preset release failed"
-crier_tests=OFF build_preset release crier crier_bench_load crier_bench_floor
+crier_tests=OFF build_preset release crier crier_bench_load crier_bench_floor crier_bench_storm
 say "ready: tests/bench/run_all.sh, scratch files and results in $BENCH_WORK"

@@ -94,7 +94,7 @@ void Connection::open() {
   state_ = State::connecting;
   const auto* const to = reinterpret_cast<const sockaddr*>(&endpoint_.address);
   if (::connect(descriptor_, to, sizeof endpoint_.address) < 0 && errno != EINPROGRESS) return end(errno);
-  loop_.watch(descriptor_, *this, lane_, EPOLLOUT);
+  loop_.watch(descriptor_, *this, connecting_lane(), EPOLLOUT);
 }
 
 void Connection::on_events(std::uint32_t events) {
@@ -110,6 +110,8 @@ void Connection::on_connected() {
   socklen_t size = sizeof error;
   ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return end(error);
+  loop_.unwatch(descriptor_, connecting_lane());
+  loop_.watch(descriptor_, *this, lane_, EPOLLIN);
   if (!endpoint_.tls) return start_upgrade();
   make_tls();
   tls_handshake();
@@ -146,7 +148,7 @@ void Connection::tls_handshake() {
 
 void Connection::start_upgrade() {
   state_ = State::upgrade;
-  loop_.rewatch(descriptor_, *this, lane_, EPOLLIN);
+  if (tls_) loop_.rewatch(descriptor_, *this, lane_, EPOLLIN);
   out_ += endpoint_.upgrade_request;
   flush();
 }

@@ -91,6 +91,7 @@ class Connection final : private Handler, private bench::FrameSink {
   void on_readable();
   void flush();
   void end(int error);
+  [[nodiscard]] Lane connecting_lane() const { return lane_ == Lane::crowd ? Lane::newcomers : lane_; }
   [[nodiscard]] bool alive() const { return state_ != State::closed; }
   [[nodiscard]] ssize_t read_some(char* p, std::size_t n);
   [[nodiscard]] ssize_t write_some(const char* p, std::size_t n);

@@ -35,21 +35,33 @@ void control_or_die(int epoll, int operation, int descriptor, Handler* handler, 
 
 }  // namespace
 
-Loop::Loop() : urgent_(make_epoll()), crowd_(make_epoll()) {
-  control_or_die(crowd_, EPOLL_CTL_ADD, urgent_, nullptr, EPOLLIN);
+Loop::Loop() : urgent_(make_epoll()), crowd_(make_epoll()), newcomers_(make_epoll()), any_(make_epoll()) {
+  for (const int lane : {urgent_, crowd_, newcomers_}) control_or_die(any_, EPOLL_CTL_ADD, lane, nullptr, EPOLLIN);
 }
 
 Loop::~Loop() {
-  ::close(urgent_);
-  ::close(crowd_);
+  for (const int epoll : {urgent_, crowd_, newcomers_, any_}) ::close(epoll);
+}
+
+int Loop::epoll_of(Lane lane) const {
+  switch (lane) {
+    case Lane::urgent: return urgent_;
+    case Lane::crowd: return crowd_;
+    case Lane::newcomers: return newcomers_;
+  }
+  return -1;
 }
 
 void Loop::watch(int descriptor, Handler& handler, Lane lane, std::uint32_t events) {
-  control_or_die(control(lane), EPOLL_CTL_ADD, descriptor, &handler, events);
+  control_or_die(epoll_of(lane), EPOLL_CTL_ADD, descriptor, &handler, events);
 }
 
 void Loop::rewatch(int descriptor, Handler& handler, Lane lane, std::uint32_t events) {
-  control_or_die(control(lane), EPOLL_CTL_MOD, descriptor, &handler, events);
+  control_or_die(epoll_of(lane), EPOLL_CTL_MOD, descriptor, &handler, events);
+}
+
+void Loop::unwatch(int descriptor, Lane lane) {
+  control_or_die(epoll_of(lane), EPOLL_CTL_DEL, descriptor, nullptr, 0);
 }
 
 void Loop::at(std::int64_t when, std::function<void()> callback) {
@@ -68,33 +80,33 @@ void Loop::run_timers() {
   }
 }
 
-void Loop::take_urgent() {
+// How many there were.
+int Loop::take(Lane lane, int events_max) {
   std::array<epoll_event, urgent_events_max> events{};
-  const int ready = ::epoll_wait(urgent_, events.data(), urgent_events_max, 0);
+  const int ready = ::epoll_wait(epoll_of(lane), events.data(), events_max, 0);
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     static_cast<Handler*>(event.data.ptr)->on_events(event.events);
   }
+  return ready;
 }
 
-void Loop::wait_and_take(std::int64_t until) {
+void Loop::wait(std::int64_t until) const {
   const std::int64_t ns = std::clamp<std::int64_t>(until - bench::now_ns(), 0, wait_max_ns);
   const timespec timeout{0, ns};
-  std::array<epoll_event, crowd_events_max> events{};
-  const int ready = ::epoll_pwait2(crowd_, events.data(), crowd_events_max, &timeout, nullptr);
-  for (int i = 0; i < ready; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.ptr == nullptr) continue;
-    static_cast<Handler*>(event.data.ptr)->on_events(event.events);
-  }
+  epoll_event event{};
+  ::epoll_pwait2(any_, &event, 1, &timeout, nullptr);
 }
 
 bool Loop::run(std::int64_t deadline, const std::function<bool()>& done) {
   while (!done()) {
     if (refresh_now() >= deadline) return false;
     run_timers();
-    take_urgent();
-    wait_and_take(timers_.empty() ? deadline : std::min(deadline, timers_.top().when));
+    int taken = take(Lane::urgent, urgent_events_max);
+    const int of_crowd = take(Lane::crowd, crowd_events_max);
+    taken += of_crowd;
+    if (of_crowd < crowd_events_max) taken += take(Lane::newcomers, crowd_events_max);
+    if (taken == 0) wait(timers_.empty() ? deadline : std::min(deadline, timers_.top().when));
   }
   return true;
 }

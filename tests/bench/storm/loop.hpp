@@ -1,5 +1,6 @@
 // An epoll loop over sockets, with timers, one thread. What must be on time (who publishes, and whose latency is
-// measured) has a lane of its own, which is looked at between any few events of the crowd's.
+// measured) has a lane of its own, which is looked at between any few events of the crowd's. Newcomers, who are about
+// to begin a handshake, come last: in a crowd of real machines nobody's answer waits for others to begin.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace crier::storm {
 
-enum class Lane : std::uint8_t { urgent, crowd };
+enum class Lane : std::uint8_t { urgent, crowd, newcomers };
 
 // Owns a descriptor that the loop watches. It may be destroyed by a timer's callback, never by an event's.
 class Handler {
@@ -32,6 +33,7 @@ class Loop {
   // Closing the descriptor ends it.
   void watch(int descriptor, Handler& handler, Lane lane, std::uint32_t events);
   void rewatch(int descriptor, Handler& handler, Lane lane, std::uint32_t events);
+  void unwatch(int descriptor, Lane lane);
 
   // Timers run between events, in the order of their times.
   void at(std::int64_t when, std::function<void()> callback);
@@ -52,13 +54,15 @@ class Loop {
     bool operator<(const Timer& other) const { return when != other.when ? when > other.when : order > other.order; }
   };
 
-  int control(Lane lane) const { return lane == Lane::urgent ? urgent_ : crowd_; }
+  [[nodiscard]] int epoll_of(Lane lane) const;
   void run_timers();
-  void take_urgent();
-  void wait_and_take(std::int64_t until);
+  int take(Lane lane, int events_max);
+  void wait(std::int64_t until) const;
 
   int urgent_;
-  int crowd_;  // the urgent lane is one of its events, so that it ends the wait
+  int crowd_;
+  int newcomers_;
+  int any_;  // of the three: what ends a wait
   std::int64_t now_ = bench::now_ns();
   std::uint64_t timers_ever_ = 0;
   std::priority_queue<Timer> timers_;

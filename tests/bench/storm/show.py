@@ -10,8 +10,12 @@ import sys
 FAULTS = ("lost", "twice", "misordered", "misrouted", "unrecovered", "gaps")
 
 
+def short(number):
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def percentiles(field):
-    return lambda run: " / ".join(f"{run[field][name]:.3g}" for name in ("p50", "p99", "max"))
+    return lambda run: " / ".join(short(run[field][name]) for name in ("p50", "p99", "max"))
 
 
 def cpu(field):
