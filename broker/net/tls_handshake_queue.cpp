@@ -19,9 +19,11 @@ void HandshakeQueue::enter(Connection& connection, std::size_t in_flight_max) {
 
 void HandshakeQueue::make_ready(Connection& connection) {
   Place& place = connection.handshake_place();
-  if (place.state_ != Place::State::in_flight) return;
+  const bool stalled = place.state_ == Place::State::stalled;
+  if (place.state_ != Place::State::in_flight && !stalled) return;
   place.state_ = Place::State::ready;
-  ready_.splice(ready_.end(), in_flight_, place.at_);
+  ready_.splice(ready_.end(), stalled ? stalled_ : in_flight_, place.at_);
+  if (stalled) metrics_.tls_in_flight.add(1);
   post();
 }
 
@@ -33,6 +35,7 @@ void HandshakeQueue::leave(Connection& connection) {
       waiting_.erase(place.at_);
       metrics_.tls_waiting.add(-1);
       break;
+    case Place::State::stalled: stalled_.erase(place.at_); break;
     case Place::State::in_flight:
     case Place::State::ready:
       (place.state_ == Place::State::ready ? ready_ : in_flight_).erase(place.at_);
@@ -65,12 +68,16 @@ void HandshakeQueue::admit() {
   }
 }
 
-void HandshakeQueue::give_up_stalled(runtime::Tick now, runtime::Tick stalled_max) {
-  while (!waiting_.empty() && !in_flight_.empty()) {
-    Connection& connection = *in_flight_.front();
-    if (now - connection.handshake_place().since_ < stalled_max) return;
-    connection.give_up_handshake();  // leaves
+void HandshakeQueue::set_aside_stalled(runtime::Tick now, runtime::Tick stalled_max) {
+  for (std::size_t room = waiting_.size(); room > 0 && !in_flight_.empty(); --room) {
+    Place& place = in_flight_.front()->handshake_place();
+    if (now - place.since_ < stalled_max) break;
+    place.state_ = Place::State::stalled;
+    stalled_.splice(stalled_.end(), in_flight_, place.at_);
+    metrics_.tls_in_flight.add(-1);
+    post();
   }
+  while (stalled_.size() > stalled_share * in_flight_max_) stalled_.front()->give_up_handshake();  // leaves
 }
 
 void HandshakeQueue::run() {

@@ -30,7 +30,7 @@ class HandshakeQueue {
 
    private:
     friend class HandshakeQueue;
-    enum class State : std::uint8_t { outside, waiting, in_flight, ready };
+    enum class State : std::uint8_t { outside, waiting, in_flight, ready, stalled };
     State state_ = State::outside;
     std::list<Connection*>::iterator at_;
     runtime::Tick since_ = 0;  // of its last step, or of its turn
@@ -46,9 +46,11 @@ class HandshakeQueue {
   void enter(Connection& connection, std::size_t in_flight_max);
   // Its socket is ready for the next step: `step_handshake` is called soon.
   void make_ready(Connection& connection);
-  // While others wait, whoever has let `stalled_max` go by since its last step is given up: one that only holds a
-  // place. From time to time.
-  void give_up_stalled(runtime::Tick now, runtime::Tick stalled_max);
+  // While others wait, whoever has let `stalled_max` go by since its last step loses its place to them, and goes on
+  // without one when its peer does: its signature is paid for. Of these there are at most `stalled_share` times as many
+  // as places; beyond that the oldest is given up. From time to time.
+  void set_aside_stalled(runtime::Tick now, runtime::Tick stalled_max);
+  static constexpr std::size_t stalled_share = 4;
   // It is done, or gone. Also for one that never entered.
   void leave(Connection& connection);
 
@@ -63,6 +65,7 @@ class HandshakeQueue {
   std::list<Connection*> waiting_;
   std::list<Connection*> in_flight_;  // their sockets are not ready; whose last step is longest ago comes first
   std::list<Connection*> ready_;
+  std::list<Connection*> stalled_;  // likewise; not counted against in_flight_max
   std::size_t in_flight_max_ = 1;
   bool posted_ = false;
 };

@@ -280,7 +280,7 @@ void Worker::tick() {
   next_tick_ += passed * tick_length;
   read_clocks();
   wheel_.advance(wheel_.now() + passed);
-  handshakes_.give_up_stalled(wheel_.now(), handshake_stalled_max);
+  handshakes_.set_aside_stalled(wheel_.now(), handshake_stalled_max);
   depart_due();
   if (wheel_.now() % probe_every < passed) {
     probe_->send();

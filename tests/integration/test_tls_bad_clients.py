@@ -124,6 +124,23 @@ def test_handshakes_over_the_limit_wait_their_turn_and_are_not_dropped(start_tls
     assert broker.metric("crier_tls_handshakes_total") == 10
 
 
+def test_a_slow_client_loses_its_place_to_those_who_wait_and_is_served_when_it_goes_on(start_tls):
+    broker = start_tls(tls="handshakes_in_flight_max = 1\n", threads=1)
+    with plain(broker) as below, contextlib.ExitStack() as held:
+        below.setblocking(False)
+        slow = trust(broker).wrap_socket(below, server_hostname="127.0.0.1", do_handshake_on_connect=False)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            slow.do_handshake()
+        eventually(lambda: broker.metric("crier_tls_handshakes_in_flight") == 1)
+        held.enter_context(RawHttp(broker))  # its handshake done: it had its turn
+        slow.settimeout(PATIENCE)
+        slow.do_handshake()
+        slow.sendall(get(broker).encode())
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        slow.close()
+    assert broker.metric("crier_tls_handshakes_total") == 2
+
+
 def test_a_wait_for_its_turn_does_not_count_against_a_client(start_tls):
     broker = start_tls(tls="handshakes_in_flight_max = 1\n", config='[limits]\nhandshake_timeout = "1s"\n', threads=1)
     halves = [plain(broker) for _ in range(3)]
