@@ -20,8 +20,8 @@ KEEP = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n'
 
 
 def drain(broker, *flags, stdin=None):
-    return subprocess.run([BINARY, "drain", "--admin", f"127.0.0.1:{broker.admin_port}", *flags], input=stdin, text=True,
-                          capture_output=True, timeout=60 * SLOWNESS, check=False)
+    return subprocess.run([BINARY, "drain", "--admin", f"127.0.0.1:{broker.admin_port}", *flags], input=stdin,
+                          text=True, capture_output=True, timeout=60 * SLOWNESS, check=False)
 
 
 async def until_closed(client):

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -205,11 +206,10 @@ def test_a_successor_that_cannot_start_leaves_the_old_process_as_it_was(start_br
     assert [message["data"] for message in history(again, "room")["messages"]] == [1, 2]
 
 
-@pytest.mark.parametrize("words, why", [
-    (b"", "has gone"), (b"GET / HTTP/1.1\n", "speaks another hand-over"), (b"crier hand-over 1\n", "has gone, or cannot be spoken to any more"),
-    (b"crier hand-over 2\n", "speaks another hand-over"), (b"x" * 5000 + b"\n", "more than a line"),
-    (b"crier hand-over 1\nready\n", "speaks another hand-over")])
-def test_whoever_knocks_and_does_not_take_over_changes_nothing(start_broker, config, tmp_path, words, why):
+@pytest.mark.parametrize("words", [
+    b"", b"GET / HTTP/1.1\n", b"crier hand-over 1\n", b"crier hand-over 2\n", b"x" * 5000 + b"\n",
+    b"crier hand-over 1\nready\n"])
+def test_whoever_knocks_and_does_not_take_over_changes_nothing(start_broker, config, tmp_path, words):
     broker = start_broker(config=config)
     publish(broker, "room", 1)
     with socket.socket(socket.AF_UNIX) as visitor:
@@ -221,7 +221,7 @@ def test_whoever_knocks_and_does_not_take_over_changes_nothing(start_broker, con
     assert history(broker, "room")["messages"][0]["data"] == 1
     # Another one is let in after it.
     stopped = "hand-over failed: going on as before" in broker.errors()
-    assert stopped == (words == b"crier hand-over 1\n"), why
+    assert stopped == (words == b"crier hand-over 1\n")
     take_over(start_broker, broker, config)
     broker.signalled = True
 
@@ -338,8 +338,7 @@ def test_a_descriptor_that_is_no_listening_socket_is_refused(tmp_path):
     assert "descriptor 3 that was passed on is no listening stream socket" in output
 
 
-@pytest.mark.skipif(subprocess.run(["which", "systemd-socket-activate"], capture_output=True, check=False).returncode != 0,
-                    reason="systemd-socket-activate is not installed")
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="systemd-socket-activate is not installed")
 def test_systemds_own_starter_of_services_starts_it(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         public = address(free)

@@ -71,6 +71,24 @@ TEST_F(StateDirTest, Takes_a_state_away_before_anybody_can_use_it) {
   EXPECT_EQ(files_.names(), Names{"crier.state.taken"});
 }
 
+TEST_F(StateDirTest, Takes_back_what_the_next_life_did_not_want_and_saves_again) {
+  StateDir directory = open();
+  ASSERT_FALSE(take(directory).state);
+  ASSERT_EQ(save(directory, small_state()), "");
+  {
+    // The next one has the lock too, and gives up after it took the state.
+    const int shared = ::dup(directory.lock_descriptor());
+    auto next = StateDir::adopt(files_.path(), FileDescriptor(shared));
+    ASSERT_TRUE(next) << next.error();
+    ASSERT_TRUE(take(*next).state);
+  }
+  EXPECT_FALSE(StateDir::open(files_.path())) << "the lock is still this one's";
+  EXPECT_FALSE(directory.take_back());
+  EXPECT_EQ(files_.names(), Names{});
+  ASSERT_EQ(save(directory, small_state()), "");
+  EXPECT_EQ(files_.names(), Names{"crier.state"});
+}
+
 TEST_F(StateDirTest, Finds_nothing_after_a_life_that_ended_without_saving_and_says_so) {
   live(small_state());
   {
