@@ -26,15 +26,22 @@ std::string program_path(const char* called) {
   return fault ? called : path.string();
 }
 
-int serve(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load, crier::Command command) {
-  const crier::config::Log& log = line.config.log;
-  crier::runtime::start_log(crier::log_level(log.level), log.format == crier::config::LogFormat::json);
+int run_server(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load,
+               crier::Command command) {
   crier::Server server(std::move(line), std::move(load), std::move(command));
   if (const auto opened = server.open(); !opened) {
-    std::fprintf(stderr, "crier: %s\n", opened.error().c_str());
+    crier::runtime::say("crier: " + opened.error());
     return exit_cannot_start;
   }
   return server.run();
+}
+
+int serve(crier::config::CommandLine line, std::function<crier::config::CommandLine()> load, crier::Command command) {
+  const crier::config::Log& log = line.config.log;
+  crier::runtime::start_log(crier::log_level(log.level), log.format == crier::config::LogFormat::json);
+  const int exit_code = run_server(std::move(line), std::move(load), std::move(command));
+  crier::runtime::finish_log();
+  return exit_code;
 }
 
 // Of the files that a configuration names: the configuration itself is sound.
@@ -54,6 +61,7 @@ int run_tool(const crier::config::CommandLine& line) {
 
 int main(int argc, char** argv) {
   using Action = crier::config::CommandLine::Action;
+  crier::runtime::secure_standard_descriptors();
   crier::config::CommandLine line = crier::config::parse_command_line(argc, argv);
   switch (line.action) {
     case Action::serve:

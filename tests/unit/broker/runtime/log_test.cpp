@@ -15,6 +15,7 @@ std::string logged(LogLevel threshold, bool json, LogLevel level, std::string_vi
   ::testing::internal::CaptureStderr();
   start_log(threshold, json);
   log(level, event, fields);
+  finish_log();
   return ::testing::internal::GetCapturedStderr();
 }
 
