@@ -62,6 +62,8 @@ class Home final : private engine::Answers {
   void attach(engine::Engine& engine);
   [[nodiscard]] engine::Answers& answers() noexcept { return *this; }
 
+  // Times are Now::wall_ms; and this is Now::stepped_ms, for what people and other processes see.
+  void set_clock_step(std::int64_t stepped_ms) noexcept { stepped_ms_ = stepped_ms; }
   void handle(ShardId from, Request& request, std::int64_t now_ms);
   // What is said once for all that happened in a turn.
   void end_turn();
@@ -176,6 +178,7 @@ class Home final : private engine::Answers {
   runtime::ThreadMetrics& metrics_;
   engine::Engine* engine_ = nullptr;
   std::int64_t now_ms_ = 0;
+  std::int64_t stepped_ms_ = 0;
 
   HistoryBudget budget_;
   NameTable<HomeChannel> channels_;

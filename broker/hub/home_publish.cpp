@@ -55,7 +55,7 @@ void Home::publish(ShardId from, PublishRequest& request) {
     return refuse(from, request, why, retry_after_s);
   }
   const engine::Ticket ticket = next_ticket_++;
-  auto answer = engine_->publish(ticket, publication_of(draft, now_ms_));
+  auto answer = engine_->publish(ticket, publication_of(draft, now_ms_ + stepped_ms_));
   if (answer && *answer) return accept(from, request, channel, **answer, now_ms_, /*answered=*/false);
   if (answer) {
     free_key(request, answer->error());
@@ -134,6 +134,7 @@ void Home::accept(ShardId from, PublishRequest& request, HomeChannel* channel, s
   seal.offset = offset;
   seal.number = channel != nullptr && channel->record ? ++channel->record->number : 0;
   seal.time_ms = time_ms;
+  seal.stepped_ms = stepped_ms_;
   std::vector<IdempotencyKeys::Waiter> waiters;
   if (request.key) {
     waiters = keys_.stored(key_of(request), offset, now_ms_ + channel->settings->idempotency_window.count());

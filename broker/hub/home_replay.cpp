@@ -12,13 +12,14 @@ namespace crier::hub {
 
 namespace {
 
-MessagePtr message_of(const engine::StoredMessage& stored, const HomeChannel& channel, std::string_view epoch) {
+MessagePtr message_of(const engine::StoredMessage& stored, const HomeChannel& channel, std::string_view epoch,
+                      std::int64_t stepped_ms) {
   MessageOptions options;
   options.encoding = stored.encoding;
   options.compressible = channel.settings->compression;
   options.conflate_key = stored.conflate_key;
   return MessageDraft(channel.name(), channel.hash(), stored.data_json, options)
-      .seal({epoch, stored.offset, /*number=*/0, stored.time_ms});
+      .seal({epoch, stored.offset, /*number=*/0, stored.time_ms - stepped_ms, stepped_ms});
 }
 
 }  // namespace
@@ -72,8 +73,8 @@ void Home::finish_fetch(ShardId from, const FetchRequest& request, HomeChannel& 
       break;
     }
     if (stored.offset <= through) continue;
-    if (stored.expires_ms == 0 || stored.expires_ms > now_ms_) {
-      answer.messages.push_back(message_of(stored, channel, engine_->epoch()));
+    if (stored.expires_ms == 0 || stored.expires_ms > now_ms_ + stepped_ms_) {
+      answer.messages.push_back(message_of(stored, channel, engine_->epoch(), stepped_ms_));
       bytes += answer.messages.back()->bytes();
     }
     through = stored.offset;

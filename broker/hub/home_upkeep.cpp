@@ -73,9 +73,14 @@ void Home::reconfigure(const HomeLimits& limits) {
 
 void Home::save(const std::function<void(const state::SavedChannel&)>& visit) const {
   CRIER_ASSERT(pending_.empty());
+  // The next life begins with what the wall clock says then.
+  const auto on_the_wall = [this](std::int64_t time_ms) {
+    return time_ms == 0 ? 0 : std::max<std::int64_t>(1, time_ms + stepped_ms_);
+  };
   std::map<std::string, std::vector<state::SavedKey>, std::less<>> keys;
   keys_.for_each_done([&](const IdempotencyKey& key, std::uint64_t offset, std::int64_t expires_ms) {
-    keys[std::string(key.channel)].push_back({std::string(key.scope), std::string(key.key), offset, expires_ms});
+    keys[std::string(key.channel)].push_back(
+        {std::string(key.scope), std::string(key.key), offset, on_the_wall(expires_ms)});
   });
   channels_.for_each([&](const HomeChannel& channel) {
     if (channel.name().starts_with(internal_channel_prefix)) return;
@@ -92,9 +97,9 @@ void Home::save(const std::function<void(const state::SavedChannel&)>& visit) co
                                         std::numeric_limits<std::size_t>::max(), now_ms_, messages);
     CRIER_ASSERT(all);
     for (const MessagePtr& message : messages) {
-      saved.messages.push_back({message->offset(), message->number(), message->time_ms(), message->expires_ms(),
-                                message->encoding(), message->compressible(), std::string(message->conflate_key()),
-                                std::string(message->data_json())});
+      saved.messages.push_back({message->offset(), message->number(), on_the_wall(message->time_ms()),
+                                on_the_wall(message->expires_ms()), message->encoding(), message->compressible(),
+                                std::string(message->conflate_key()), std::string(message->data_json())});
     }
     if (const auto found = keys.find(channel.name()); found != keys.end()) saved.keys = std::move(found->second);
     visit(saved);

@@ -104,9 +104,10 @@ MessagePtr MessageDraft::seal(const Seal& seal) && {
   message.offset_ = seal.offset;
   message.number_ = seal.number;
   message.time_ms_ = seal.time_ms;
+  message.shown_ms_ = seal.time_ms + seal.stepped_ms;
   if (message.expires_ms_ != 0) message.expires_ms_ += seal.time_ms;
   char* const end =
-      command::write_message_close(message.text() + message.json_end_, seal.epoch, seal.offset, seal.time_ms);
+      command::write_message_close(message.text() + message.json_end_, seal.epoch, seal.offset, message.shown_ms_);
   if (!seal.epoch.empty()) {
     message.position_at_ = message.json_end_ + static_cast<std::uint32_t>(command::position_member_head.size());
     const std::string_view rest(message.text() + message.position_at_, command::position_bytes_max);

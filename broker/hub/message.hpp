@@ -54,10 +54,12 @@ class Message {
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   // "epoch:offset" as the push has it; "" when the channel keeps no history.
   [[nodiscard]] std::string_view position() const noexcept { return {text() + position_at_, position_bytes_}; }
+  // Now::wall_ms when it was accepted; and from which on the history forgets it, 0: by the history's own age alone.
   [[nodiscard]] std::int64_t time_ms() const noexcept { return time_ms_; }
-  [[nodiscard]] std::int64_t received_ns() const noexcept { return received_ns_; }
-  // Wall time from which the history forgets it; 0: by the history's own age alone.
   [[nodiscard]] std::int64_t expires_ms() const noexcept { return expires_ms_; }
+  // When it was accepted by the wall clock, as it was set then.
+  [[nodiscard]] std::int64_t shown_ms() const noexcept { return shown_ms_; }
+  [[nodiscard]] std::int64_t received_ns() const noexcept { return received_ns_; }
   // Newer messages of the same channel and key may stand in for this one; "" is a key like any other.
   [[nodiscard]] std::string_view conflate_key() const noexcept { return {text() + conflate_at_, conflate_bytes_}; }
   // The whole unmasked WebSocket frame with the JSON push, and the push alone.
@@ -90,6 +92,7 @@ class Message {
   std::uint64_t offset_ = 0;
   std::uint64_t number_ = 0;
   std::int64_t time_ms_ = 0;
+  std::int64_t shown_ms_ = 0;
   std::int64_t expires_ms_ = 0;  // until it is sealed: its time to live
   std::int64_t received_ns_ = 0;
   SessionId excluded_[2];
@@ -158,6 +161,7 @@ struct Seal {
   std::uint64_t offset = 0;
   std::uint64_t number = 0;
   std::int64_t time_ms = 0;
+  std::int64_t stepped_ms = 0;  // what the time that people see lies beyond it
 };
 
 // A message with one owner and no position yet.

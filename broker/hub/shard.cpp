@@ -397,6 +397,7 @@ bool Shard::take_requests(std::int64_t now_ms) {
 
 void Shard::run_turn(Now now) {
   thread_.check();
+  home_.set_clock_step(now.stepped_ms);
   turn_wanted_ = true;  // whatever is added now is handled in this turn
   std::unique_ptr<Batch>& own = outgoing_[settings_.self];
   home_.end_turn();  // of what the engine has answered since the last one
@@ -423,6 +424,7 @@ void Shard::run_turn(Now now) {
 
 void Shard::tick(Now now) {
   thread_.check();
+  home_.set_clock_step(now.stepped_ms);
   home_.tick(now.wall_ms);
 }
 

@@ -37,10 +37,13 @@ struct ShardSettings {
   CompressionSettings compression;
 };
 
-// Steady time for latencies, wall time for people.
+// `steady_ns` for latencies. `wall_ms` began as the wall clock's time and has gone on steadily since: ages, limits and
+// windows are in it, so that a clock that is set forgets nothing and keeps nothing. The time for people is
+// `wall_ms + stepped_ms`.
 struct Now {
   std::int64_t steady_ns = 0;
   std::int64_t wall_ms = 0;
+  std::int64_t stepped_ms = 0;  // by so much the wall clock was set since
 };
 
 // What a shard needs of the world. Called on the shard's thread.

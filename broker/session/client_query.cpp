@@ -45,7 +45,7 @@ void Client::on_history(hub::HistoryAnswer& answer) {
   history.channel = std::move(answer.channel);
   for (const hub::MessagePtr& message : answer.page->messages) {
     history.messages.push_back(
-        {{}, message->data_json(), message->encoding(), position_of(*message), message->time_ms()});
+        {{}, message->data_json(), message->encoding(), position_of(*message), message->shown_ms()});
   }
   history.position = answer.page->top;
   history.more = answer.page->next.has_value();
