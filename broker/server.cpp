@@ -149,6 +149,11 @@ void Server::print_summary() const {
               state_dir_ ? ", kept over restarts in " : ", lost at a restart (server.state_dir)",
               config_.server.state_dir.c_str());
   std::printf("  compression       %s\n", config_.compression.enabled ? "on" : "off");
+  runtime::log(runtime::LogLevel::info, "started",
+               {{"version", std::string(config::version())},
+                {"threads", std::to_string(workers_.size())},
+                {"epoch", epoch_},
+                {"protected_mode", config_.protects() ? "on: from this machine only" : "off"}});
   if (config_.protects()) {
     std::printf("  protected mode    anyone may subscribe and publish, from this machine only\n");
     std::printf("Open the first address in a browser to try it.\n");

@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/buffer.hpp>
 #include <asio/steady_timer.hpp>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <utility>
 
+#include "broker/admin/log_collector.hpp"
 #include "broker/config/version.hpp"
 #include "broker/net/listener.hpp"
 #include "broker/net/response_headers.hpp"
@@ -59,6 +61,8 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
 
   // Waits for a request, and has nothing of one yet.
   [[nodiscard]] bool idle() const noexcept { return idle_; }
+  // Has an answer that its peer has not read yet.
+  [[nodiscard]] bool answering() const noexcept { return answering_; }
 
   void close() {
     asio::error_code ignored;  // closing is all that is left to do
@@ -98,9 +102,11 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
   void write(const http::Response& response) {
     answered_ = true;
     output_ = http::write_response(response);
+    answering_ = true;
     limit_time(request_time_max);
     asio::async_write(socket_, asio::buffer(output_),
                       [self = shared_from_this(), last = response.close](const asio::error_code& error, std::size_t) {
+                        self->answering_ = false;
                         if (error || last) return self->close();
                         self->next_request();
                       });
@@ -121,6 +127,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
   std::string input_;
   std::string output_;
   bool idle_ = true;
+  bool answering_ = false;
   bool answered_ = false;
 };
 
@@ -176,7 +183,7 @@ void AdminServer::accept() {
     accepting_ = false;
     if (!acceptor_.is_open()) return;
     exchanges_.remove_if([](const auto& weak) { return weak.expired(); });
-    if (!error && exchanges_.size() >= connections_max) give_up_idle();
+    if (!error && exchanges_.size() >= connections_max) make_room();
     if (!error && exchanges_.size() < connections_max) {
       const auto exchange = std::make_shared<Exchange>(*this, std::move(socket));
       exchanges_.push_back(exchange);
@@ -191,20 +198,27 @@ void AdminServer::accept() {
   });
 }
 
-// Whoever comes may have something to ask; whoever has been here longest without asking makes room.
-void AdminServer::give_up_idle() {
-  for (auto at = exchanges_.begin(); at != exchanges_.end(); ++at) {
-    const auto exchange = at->lock();
-    if (!exchange || !exchange->idle()) continue;
-    exchange->close();
-    exchanges_.erase(at);
-    return;
-  }
+// Whoever comes may have something to ask. Whoever has been here longest without asking makes room, and where nobody is
+// idle, whoever has been here longest and does not read its answer.
+void AdminServer::make_room() {
+  const auto give_up_first = [this](auto wanted) {
+    const auto found = std::find_if(exchanges_.begin(), exchanges_.end(), [&](const std::weak_ptr<Exchange>& weak) {
+      const auto exchange = weak.lock();
+      return exchange && wanted(*exchange);
+    });
+    if (found == exchanges_.end()) return false;
+    found->lock()->close();
+    exchanges_.erase(found);
+    return true;
+  };
+  if (give_up_first([](const Exchange& exchange) { return exchange.idle(); })) return;
+  static_cast<void>(give_up_first([](const Exchange& exchange) { return exchange.answering(); }));
 }
 
 http::Response AdminServer::answer(const http::RequestHead& head) const {
   http::Response response;
-  if (auto refusal = access_.refuse(head, net::now().wall_ms / 1000)) {
+  const hub::Now now = net::now();
+  if (auto refusal = access_.refuse(head, (now.wall_ms + now.stepped_ms) / 1000)) {
     response = http::problem_response({refusal->status, std::string(refusal->code), std::move(refusal->detail), ""});
     for (http::Header& header : refusal->headers) response.headers.push_back(std::move(header));
   } else {
@@ -241,6 +255,7 @@ std::string AdminServer::metrics_text() const {
     for (auto& family : source->Collect()) families.push_back(std::move(family));
   }
   for (auto& family : collect(reloads_)) families.push_back(std::move(family));
+  for (auto& family : collect_log()) families.push_back(std::move(family));
   return prometheus::TextSerializer{}.Serialize(families);
 }
 

@@ -48,7 +48,7 @@ class AdminServer {
  private:
   class Exchange;
   void accept();
-  void give_up_idle();
+  void make_room();
   [[nodiscard]] http::Response answer_place(const http::RequestHead& head) const;
   [[nodiscard]] std::string metrics_text() const;
 

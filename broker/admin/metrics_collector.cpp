@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "broker/net/worker.hpp"
+
 namespace crier::admin {
 
 namespace {
@@ -286,6 +288,17 @@ void add_loops(Families& families, const Threads& t) {
       gauge_by_thread(t, "crier_loop_lag_seconds",
                       "How late the thread's last tick was. Steadily above 0.05: the thread is overloaded.",
                       [](const ThreadMetrics& m) { return static_cast<double>(m.loop_lag_us.value()) / 1e6; }));
+  families.push_back(
+      gauge_by_thread(t, "crier_engine_ready", "1 while the thread's engine takes messages; 0: not ready.",
+                      [](const ThreadMetrics& m) { return static_cast<double>(m.engine_ready.value()); }));
+  families.push_back(gauge_by_thread(
+      t, "crier_self_probe_age_seconds",
+      "How long ago a message of our own last came back through this thread and the next one; one goes out every "
+      "second. Above 5: /readyz says no.",
+      [now_ms = net::steady_ns() / 1'000'000](const ThreadMetrics& m) {
+        const std::int64_t returned_ms = m.probe_returned_ms.load(std::memory_order_relaxed);
+        return returned_ms == 0 ? 0 : static_cast<double>(now_ms - returned_ms) / 1e3;
+      }));
 }
 
 }  // namespace

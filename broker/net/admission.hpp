@@ -22,6 +22,7 @@ struct Refusal {
   std::string_view code;    // a word for programs, in the problem body
   std::string detail;       // a sentence for people
   std::vector<http::Header> headers = {};
+  std::string_view credential_fault = {};  // of runtime::credential_fault_labels, where that was why
 };
 
 // What a decision depends on beside the head.

@@ -10,6 +10,7 @@
 
 #include "broker/net/connection_extra.hpp"
 #include "broker/net/worker.hpp"
+#include "broker/runtime/log_site.hpp"
 #include "protocol/base/check.hpp"
 
 namespace crier::net {
@@ -253,6 +254,8 @@ void Connection::wait_writable() {
 void Connection::finish(Patience patience) {
   if (finishing_ || closed_) return;
   finishing_ = true;
+  // Now, while the socket knows whose it is.
+  log_end(transport_ ? transport_->ending() : Ending{runtime::CloseReason::refused});
   if (extra_) extra_->rest = {};
   if (patience.again_on_progress) finish_again_ = ticks(patience.time);
   worker_.wheel().schedule(*this, worker_.wheel().now() + ticks(patience.time));
@@ -266,12 +269,27 @@ void Connection::close(bool reset) {
   worker_.wheel().cancel(*this);
   outbox_.clear();
   if (extra_ && extra_->beginning) worker_.handshakes().leave(*this);
-  worker_.metrics().closed.add(transport_ ? transport_->close_label() : "refused");
+  const Ending ending = transport_ ? transport_->ending() : Ending{runtime::CloseReason::refused};
+  worker_.metrics().closed.add(to_string(ending.reason));
+  if (!finishing_) log_end(ending);
   if (!reset && !shut_down_ && started() && secure()) static_cast<void>(extra_->tls->finish());  // if it gets through
   asio::error_code ignored;  // a descriptor is released whatever close() says
   if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
   if (operations_ == 0) worker_.forget(*this);
+}
+
+void Connection::log_end(const Ending& ending) const {
+  runtime::LogSites& sites = runtime::log_sites();
+  const runtime::Concern concern = concern_of(ending.reason);
+  runtime::LogSite& site = concern == runtime::Concern::none     ? sites.closed
+                           : concern == runtime::Concern::client ? sites.closed_for_cause
+                                                                 : sites.cut;
+  if (!site.admits()) return;
+  site.write({{"reason", std::string(to_string(ending.reason))},
+              {"client", client_address()},
+              {"session", ending.session ? ending.session->text() : ""},
+              {"detail", std::string(ending.detail)}});
 }
 
 void Connection::operation_done() {

@@ -93,6 +93,9 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   // Where the client is, as text without a port: "192.0.2.7", "2001:db8::9". From a PROXY header where there was one
   // that said so, else of the socket. "unix": a socket in the file system. "": the peer is gone.
   [[nodiscard]] std::string peer_address() const;
+  // The same as a trusted proxy told it in the request that became a WebSocket or a stream, where there was one.
+  [[nodiscard]] std::string client_address() const;
+  void set_client_address(std::string address);
   // Holds bytes that `give_up` would free.
   [[nodiscard]] bool can_give_up() const;
   // The memory of what waits is wanted back: the outbox is treated as over its limit, or the connection goes.
@@ -131,6 +134,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void refuse_source();
   void on_begun();
   void on_handshake_failed(std::string_view label);
+  void log_tls_fault(std::string_view label) const;
   void on_beginning_deadline();
 
   void wait_readable();
@@ -149,6 +153,7 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
   void overflow();
   void wait_writable();
   void operation_done();
+  void log_end(const Ending& ending) const;
   void on_deadline() override;
 
   Worker& worker_;

@@ -16,7 +16,7 @@
 #include "broker/net/connection_extra.hpp"
 #include "broker/net/peer_address.hpp"
 #include "broker/net/worker.hpp"
-#include "broker/runtime/log.hpp"
+#include "broker/runtime/log_site.hpp"
 #include "protocol/base/check.hpp"
 #include "protocol/http/response_writer.hpp"
 
@@ -79,6 +79,7 @@ void Connection::on_beginning_deadline() {
 
 void Connection::give_up_handshake() {
   worker_.metrics().tls_faults.add("timeout");
+  log_tls_fault("timeout");
   close();
 }
 
@@ -139,9 +140,8 @@ void Connection::read_proxy_header() {
 // Without an answer: to what, nobody knows.
 void Connection::refuse_proxy_header(std::string_view why) {
   worker_.metrics().refused.add("proxy_protocol");
-  if (runtime::log_enabled(runtime::LogLevel::debug)) {
-    runtime::log(runtime::LogLevel::debug, "PROXY header refused",
-                 {{"peer", peer_address()}, {"why", std::string(why)}});
+  if (runtime::LogSite& site = runtime::log_sites().proxy_header_refused; site.admits()) {
+    site.write({{"client", peer_address()}, {"detail", std::string(why)}});
   }
   close();
 }
@@ -179,6 +179,16 @@ std::string Connection::peer_address() const {
   return text_of(peer);
 }
 
+std::string Connection::client_address() const {
+  return extra_ && !extra_->client.empty() ? extra_->client : peer_address();
+}
+
+void Connection::set_client_address(std::string address) {
+  if (address == peer_address()) return;
+  if (!extra_) extra_ = std::make_unique<Extra>();
+  extra_->client = std::move(address);
+}
+
 // --- the handshake
 
 HandshakeQueue::Place& Connection::handshake_place() noexcept {
@@ -206,14 +216,16 @@ void Connection::step_handshake() {
   on_begun();
 }
 
+void Connection::log_tls_fault(std::string_view label) const {
+  runtime::LogSite& site = runtime::log_sites().tls_failed;
+  if (site.admits()) site.write({{"client", peer_address()}, {"reason", std::string(label)}});
+}
+
 // OpenSSL has sent an alert where there is one. It arrives only if the socket is not closed while bytes of the peer's
 // are unread: so our side ends, and theirs gets a moment.
 void Connection::on_handshake_failed(std::string_view label) {
   worker_.metrics().tls_faults.add(label);
-  if (runtime::log_enabled(runtime::LogLevel::debug)) {
-    runtime::log(runtime::LogLevel::debug, "TLS handshake failed",
-                 {{"peer", peer_address()}, {"why", std::string(label)}});
-  }
+  log_tls_fault(label);
   if (label == "closed") return close();
   worker_.handshakes().leave(*this);
   extra_->beginning.reset();

@@ -31,6 +31,7 @@ struct Connection::Extra {
   std::unique_ptr<TlsStream> tls;  // from the first step of the handshake on
   std::string rest;                // input that arrived before reading was paused
   proxy::Source source;            // as a PROXY header told it
+  std::string client;              // as X-Forwarded-For told it; "": as the socket or the header did
 };
 
 }  // namespace crier::net

@@ -58,7 +58,9 @@ Result<auth::Authenticator::PrincipalPtr, Refusal> authenticate(const http::Requ
       environment.authenticator->authenticate((*credential)->text, (*credential)->place, environment.wall_s);
   if (!principal) {
     environment.metrics.credentials_refused.add(principal.error().reason);
-    return unauthorized(std::move(principal.error().detail), principal.error().code);
+    Refusal refusal = unauthorized(std::move(principal.error().detail), principal.error().code);
+    refusal.credential_fault = principal.error().reason;
+    return refusal;
   }
   environment.metrics.credentials_accepted.add();
   return std::move(*principal);

@@ -16,7 +16,7 @@
 #include "broker/net/stream_request.hpp"
 #include "broker/net/websocket_transport.hpp"
 #include "broker/net/worker.hpp"
-#include "broker/runtime/log.hpp"
+#include "broker/runtime/log_site.hpp"
 #include "protocol/command/cbor_writer.hpp"
 #include "protocol/command/channel_name.hpp"
 #include "protocol/http/event_stream.hpp"
@@ -220,12 +220,12 @@ http::Response HttpTransport::problem(int status, std::string_view code, std::st
 
 void HttpTransport::refuse(Refusal refusal) {
   connection_.worker().metrics().refused.add(refusal.reason);
-  if (runtime::log_enabled(runtime::LogLevel::debug)) {
-    runtime::log(runtime::LogLevel::debug, "request refused",
-                 {{"client", client()},
-                  {"request_id", request_id_},
-                  {"status", std::to_string(refusal.status)},
-                  {"reason", std::string(refusal.reason)}});
+  if (runtime::LogSite& site = runtime::log_sites().request_refused; site.admits()) {
+    site.write({{"client", client()},
+                {"request_id", request_id_},
+                {"status", std::to_string(refusal.status)},
+                {"reason", std::string(refusal.reason)},
+                {"credential_fault", std::string(refusal.credential_fault)}});
   }
   refused_ = last_request_seen_ = true;
   Due due = new_due();
@@ -279,6 +279,7 @@ std::unique_ptr<Transport> HttpTransport::upgrade() {
   connection_.outbox().end_preamble();
   if (echo) return std::make_unique<EchoTransport>(connection_, *checked);
   auto transport = std::make_unique<BrokerTransport>(connection_, *checked);
+  tell_opened(transport->ending(), "websocket");
   transport->start(channels, std::move(principal_));
   return transport;
 }
@@ -309,7 +310,20 @@ std::unique_ptr<Transport> HttpTransport::open_stream() {
   http::append_event_stream_head(head, headers);
   send(head);
   connection_.outbox().end_preamble();
-  return std::make_unique<SseTransport>(connection_, std::move(*checked), std::move(principal_));
+  auto transport = std::make_unique<SseTransport>(connection_, std::move(*checked), std::move(principal_));
+  tell_opened(transport->ending(), "event_stream");
+  return transport;
+}
+
+// From here on the request and its address are known by the session alone.
+void HttpTransport::tell_opened(const Ending& session, std::string_view kind) {
+  if (!connection_.worker().config().server.trusted_proxies.empty()) connection_.set_client_address(client());
+  runtime::LogSite& site = runtime::log_sites().opened;
+  if (!site.admits()) return;
+  site.write({{"kind", std::string(kind)},
+              {"client", connection_.client_address()},
+              {"session", session.session ? session.session->text() : ""},
+              {"request_id", request_id_}});
 }
 
 // A browser would come back for ever to a stream that may have none of its channels.

@@ -37,7 +37,9 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   void on_reload() override;
   void on_resumed() override;
   void on_drained() override;
-  [[nodiscard]] std::string_view close_label() const override { return refused_ ? "refused" : "http"; }
+  [[nodiscard]] Ending ending() const override {
+    return {refused_ ? runtime::CloseReason::refused : runtime::CloseReason::http};
+  }
 
  private:
   // An answer that is due, in its place. A posted one is empty until its outcome is there.
@@ -64,6 +66,7 @@ class HttpTransport final : public Transport, private session::HttpSession::List
   [[nodiscard]] bool authenticate();  // likewise
   [[nodiscard]] std::optional<Refusal> refuse_stream(std::span<const std::string> channels) const;
   [[nodiscard]] std::unique_ptr<Transport> open_stream();
+  void tell_opened(const Ending& session, std::string_view kind);
   [[nodiscard]] http::Response answer_get() const;
   void on_outcome(session::PostOutcome outcome) override;
   void refuse(Refusal refusal);

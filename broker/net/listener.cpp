@@ -13,7 +13,7 @@
 
 #include "broker/net/client_address.hpp"
 #include "broker/net/peer_address.hpp"
-#include "broker/runtime/log.hpp"
+#include "broker/runtime/log_site.hpp"
 
 namespace crier::net {
 
@@ -189,16 +189,17 @@ void Listener::deal_out() {
 
 // To the loop with the fewest, or out. Cheapest first: in a storm most are for the first rule.
 void Listener::take_in(int descriptor, const sockaddr_storage& peer) {
-  if (!settings_.gate->take_connect(steady_ns() / 1'000'000)) return turn_away(descriptor, NoRoom::connects_per_second);
+  if (!settings_.gate->take_connect(steady_ns() / 1'000'000))
+    return turn_away(descriptor, NoRoom::connects_per_second, peer);
   std::size_t connections = 0;
   std::size_t least = 0;
   for (std::size_t at = 0; at < workers_.size(); ++at) {
     connections += workers_[at]->connection_count();
     if (workers_[at]->connection_count() < workers_[least]->connection_count()) least = at;
   }
-  if (connections >= settings_.connections_max) return turn_away(descriptor, NoRoom::connections);
+  if (connections >= settings_.connections_max) return turn_away(descriptor, NoRoom::connections, peer);
   const AddressKey address = counted_as(peer);
-  if (!settings_.gate->enter(address)) return turn_away(descriptor, NoRoom::connections_per_ip);
+  if (!settings_.gate->enter(address)) return turn_away(descriptor, NoRoom::connections_per_ip, peer);
   const int on = 1;
   if (!unix_)
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails only for a peer that is gone
@@ -215,8 +216,11 @@ AddressKey Listener::counted_as(const sockaddr_storage& peer) const {
 
 // The answer must cost nothing: one send into an empty socket buffer, and the end. Who expects TLS would take it for
 // garbage; a handshake is what there is no room for.
-void Listener::turn_away(int descriptor, NoRoom why) {
+void Listener::turn_away(int descriptor, NoRoom why, const sockaddr_storage& peer) {
   ++turned_away_.at(static_cast<std::size_t>(why));
+  if (runtime::LogSite& site = runtime::log_sites().turned_away; site.admits()) {
+    site.write({{"reason", std::string(refusal_of(why).reason)}, {"client", text_of(peer)}, {"listener", address_}});
+  }
   if (secure()) {
     ::close(descriptor);
     return;

@@ -64,7 +64,7 @@ class Listener {
   void accept_ready();
   void take_in(int descriptor, const sockaddr_storage& peer);
   [[nodiscard]] AddressKey counted_as(const sockaddr_storage& peer) const;
-  void turn_away(int descriptor, NoRoom why);
+  void turn_away(int descriptor, NoRoom why, const sockaddr_storage& peer);
   void deal_out();
 
   asio::posix::stream_descriptor acceptor_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::milliseconds comment_interval = std::chrono::seconds{15};
 constexpr std::chrono::milliseconds end_patience = std::chrono::seconds{1};
+constexpr std::string_view reads_too_slowly = "reads too slowly: limits.outbox_bytes_max";
 
 // Returns how many messages were dropped. In no event's data does this line stand: data is one line, and ends
 // with a brace.
@@ -41,7 +42,8 @@ SseTransport::SseTransport(Connection& connection, StreamRequest request, sessio
     : connection_(connection) {
   Worker& worker = connection_.worker();
   worker.metrics().event_streams.add(1);
-  session_.emplace(worker.environment(), connection_, worker.new_session_id(), std::move(request.channels),
+  ending_.session = worker.new_session_id();
+  session_.emplace(worker.environment(), connection_, *ending_.session, std::move(request.channels),
                    std::move(request.resume));
   session_->start(jittered_retry_ms(), std::move(principal));
   comment_at_ = worker.wheel().now();
@@ -59,7 +61,7 @@ std::unique_ptr<Transport> SseTransport::on_bytes(std::span<char>& bytes) {
 
 // Who only listens has no reason to close one side alone: a browser that leaves closes both.
 void SseTransport::on_peer_finished() {
-  end("normal", end_patience);
+  end(runtime::CloseReason::normal);
 }
 
 // A peer that only listens is never heard, so that silence says nothing about it. Comments keep proxies from
@@ -88,7 +90,7 @@ bool SseTransport::on_waiting(std::size_t bytes) {
   const session::Verdict* const verdict = session_->verdict();
   if (verdict == nullptr) return session_->on_waiting(bytes);
   session_->tell(*verdict);
-  end(websocket::to_string(verdict->code), end_patience);
+  end(runtime::close_reason(websocket::to_string(verdict->code)), verdict->reason);
   return true;
 }
 
@@ -101,7 +103,7 @@ void SseTransport::on_reload() {
 // The browser throws away the event that it has half of, and comes back for what is missing.
 void SseTransport::on_overflow() {
   connection_.worker().metrics().dropped_slow_consumer.add(drop_all(connection_.outbox()));
-  end("slow_consumer", end_patience);
+  end(runtime::CloseReason::slow_consumer, reads_too_slowly);
 }
 
 void SseTransport::on_drain(std::chrono::milliseconds in) {
@@ -114,14 +116,15 @@ bool SseTransport::on_handed_over() {
 
 void SseTransport::on_shutdown() {
   http::append_retry(connection_.outbox().own(connection_.worker().shard().chunks()), jittered_retry_ms());
-  end("service_restart", end_patience);
+  end(runtime::CloseReason::service_restart);
 }
 
-void SseTransport::end(std::string_view label, std::chrono::milliseconds patience) {
+void SseTransport::end(runtime::CloseReason reason, std::string_view detail) {
   if (!session_) return;
-  label_ = label;
+  ending_.reason = reason;
+  ending_.detail = detail;
   session_.reset();
-  connection_.finish({patience});
+  connection_.finish({end_patience});
 }
 
 }  // namespace crier::net

@@ -26,18 +26,19 @@ class SseTransport final : public Transport {
   void on_deadline(runtime::Tick now) override;
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_reload() override;
+  void on_woken(runtime::Tick now) override { on_deadline(now); }
   void on_overflow() override;
   void on_drain(std::chrono::milliseconds in) override;
   [[nodiscard]] bool on_handed_over() override;
   void on_shutdown() override;
-  [[nodiscard]] std::string_view close_label() const override { return label_; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
 
  private:
-  void end(std::string_view label, std::chrono::milliseconds patience);
+  void end(runtime::CloseReason reason, std::string_view detail = {});
   void arm_deadline(runtime::Tick now);
 
   Connection& connection_;
-  std::string_view label_ = "normal";
+  Ending ending_{runtime::CloseReason::normal};
   runtime::Tick comment_at_ = 0;
   std::optional<session::SseSession> session_;
 };

@@ -4,12 +4,22 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "broker/hub/message.hpp"
+#include "broker/runtime/close_reason.hpp"
 #include "broker/runtime/timer_wheel.hpp"
 
 namespace crier::net {
+
+// How a connection has ended, for metrics and the log.
+struct Ending {
+  runtime::CloseReason reason = runtime::CloseReason::abnormal;
+  std::string_view detail = {};  // what the client was told, of static storage
+  std::optional<hub::SessionId> session = std::nullopt;
+};
 
 class Transport {
  public:
@@ -41,12 +51,14 @@ class Transport {
   virtual void on_shutdown() = 0;
   // The configuration has changed: what may no longer be ends.
   virtual void on_reload() {}
+  // The process stood still for a while, and steady time has gone on: what is due by it is due now. Peers' time has
+  // not.
+  virtual void on_woken(runtime::Tick /*now*/) {}
   // Reading goes on after a pause.
   virtual void on_resumed() {}
   // Everything that was waiting after an overflow has been sent.
   virtual void on_drained() {}
-  // Why the connection ended, for metrics ("normal", "slow_consumer", "http" …).
-  [[nodiscard]] virtual std::string_view close_label() const = 0;
+  [[nodiscard]] virtual Ending ending() const = 0;
 };
 
 }  // namespace crier::net

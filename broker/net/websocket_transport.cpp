@@ -12,6 +12,13 @@ namespace {
 constexpr std::chrono::milliseconds close_patience = std::chrono::seconds{1};
 constexpr std::chrono::milliseconds slow_consumer_patience = std::chrono::seconds{5};
 
+// RFC 6455 7.4.2: for applications; ours are 4000 and up.
+constexpr std::uint16_t private_codes_from = 3000;
+
+runtime::CloseReason reason_of(websocket::CloseCode code) {
+  return runtime::close_reason(websocket::to_string(code));
+}
+
 // CBOR is never compressed: one more form for each window would seldom be worth its work.
 hub::WireForm form_for(const websocket::Upgrade& upgrade) {
   if (upgrade.subprotocol == cbor_subprotocol) return hub::WireForm::cbor;
@@ -55,8 +62,10 @@ std::unique_ptr<Transport> WebSocketTransport::on_bytes(std::span<char>& bytes) 
 }
 
 void WebSocketTransport::on_close_frame(const websocket::CloseFrame& frame) {
+  // What a client says with one of our own codes is not what they mean in our metrics.
+  const bool own = static_cast<std::uint16_t>(frame.code) >= private_codes_from;
   // RFC 6455 5.5.1: the answer typically echoes the code.
-  end_with(frame.code, "", close_patience);
+  end_with(frame.code, "", close_patience, own ? runtime::CloseReason::other : reason_of(frame.code));
 }
 
 void WebSocketTransport::on_peer_finished() {
@@ -78,6 +87,12 @@ void WebSocketTransport::on_deadline(runtime::Tick now) {
     send(websocket::Opcode::ping, "");
     connection_.worker().metrics().heartbeats.add();
   }
+  arm_deadline();
+}
+
+void WebSocketTransport::on_woken(runtime::Tick /*now*/) {
+  if (ending_) return;
+  on_time();
   arm_deadline();
 }
 
@@ -103,7 +118,8 @@ bool WebSocketTransport::on_waiting(std::size_t bytes) {
 void WebSocketTransport::on_overflow() {
   Worker& worker = connection_.worker();
   worker.metrics().dropped_slow_consumer.add(connection_.outbox().drop_all_but_frame_in_hand(worker.shard().chunks()));
-  end_with(websocket::CloseCode::slow_consumer, "reads too slowly: limits.outbox_bytes_max", slow_consumer_patience);
+  end_with(websocket::CloseCode::slow_consumer, "reads too slowly: limits.outbox_bytes_max", slow_consumer_patience,
+           runtime::CloseReason::slow_consumer);
 }
 
 void WebSocketTransport::on_shutdown() {
@@ -111,14 +127,15 @@ void WebSocketTransport::on_shutdown() {
 }
 
 void WebSocketTransport::close(websocket::CloseCode code, std::string_view reason) {
-  end_with(code, reason, close_patience);
+  end_with(code, reason, close_patience, reason_of(code));
 }
 
 void WebSocketTransport::end_with(websocket::CloseCode code, std::string_view reason,
-                                  std::chrono::milliseconds patience) {
+                                  std::chrono::milliseconds patience, runtime::CloseReason counted_as) {
   if (ending_) return;
   ending_ = true;
-  closed_as_ = code;
+  ending_as_.reason = counted_as;
+  ending_as_.detail = reason;
   on_ending();
   send(websocket::Opcode::close, websocket::close_payload(code, reason));
   connection_.finish({patience});
@@ -134,8 +151,8 @@ void WebSocketTransport::send(websocket::Opcode opcode, std::string_view payload
 
 BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade)
     : WebSocketTransport(connection, upgrade) {
-  session_.emplace(connection.worker().environment(), connection, connection.worker().new_session_id(),
-                   form_for(upgrade));
+  ending_as_.session = connection.worker().new_session_id();
+  session_.emplace(connection.worker().environment(), connection, *ending_as_.session, form_for(upgrade));
 }
 
 void BrokerTransport::start(std::span<const std::string> channels, session::PrincipalPtr principal) {

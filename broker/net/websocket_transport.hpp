@@ -32,7 +32,8 @@ class WebSocketTransport : public Transport {
   void on_drain(std::chrono::milliseconds /*in*/) override {}
   void on_shutdown() final;
   void on_reload() override {}
-  [[nodiscard]] std::string_view close_label() const final { return websocket::to_string(closed_as_); }
+  void on_woken(runtime::Tick now) final;
+  [[nodiscard]] Ending ending() const final { return ending_as_; }
 
  protected:
   virtual void on_message(const websocket::Message& message) = 0;
@@ -41,20 +42,22 @@ class WebSocketTransport : public Transport {
   virtual void on_time() {}
   // The connection is ending: nothing more may be sent to it.
   virtual void on_ending() {}
+  // `reason` has static storage.
   void close(websocket::CloseCode code, std::string_view reason);
   void arm_deadline();
   void wake_at(runtime::Tick deadline);  // or before, where the session wants it
   void send(websocket::Opcode opcode, std::string_view payload, bool compressed = false);
 
   Connection& connection_;
+  Ending ending_as_;
   bool deflate_ = false;
   websocket::DeflateWindow window_ = websocket::DeflateWindow::full;
 
  private:
-  void end_with(websocket::CloseCode code, std::string_view reason, std::chrono::milliseconds patience);
+  void end_with(websocket::CloseCode code, std::string_view reason, std::chrono::milliseconds patience,
+                runtime::CloseReason counted_as);
   void on_close_frame(const websocket::CloseFrame& frame);
 
-  websocket::CloseCode closed_as_ = websocket::CloseCode::abnormal;
   bool ending_ = false;
   websocket::MessageAssembler assembler_;
 };

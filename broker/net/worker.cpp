@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "broker/auth/origin.hpp"
 #include "broker/net/http_transport.hpp"
 #include "broker/net/tls_stream.hpp"
+#include "broker/runtime/log_site.hpp"
 #include "protocol/base/check.hpp"
 
 namespace crier::net {
@@ -23,6 +25,11 @@ constexpr std::size_t scratch_bytes = 256 * 1024;
 constexpr runtime::Tick probe_every = ticks(std::chrono::seconds{1});
 // What an honest peer takes for its part of a handshake, over a slow line; only while others wait for their turn.
 constexpr runtime::Tick handshake_stalled_max = ticks(std::chrono::seconds{1});
+
+// Later than any turn of a loop that runs.
+constexpr std::chrono::seconds slept_min{1};
+constexpr std::int64_t evictions_calm_ms = 60'000;
+constexpr std::int64_t clock_step_min_ms = 500;
 
 hub::ShardSettings shard_settings(const config::Config& config, hub::ShardId self, hub::ShardId count) {
   const auto share = [&](std::size_t total) { return (total + count - 1) / count; };
@@ -53,8 +60,21 @@ std::int64_t steady_ns() {
 }
 
 hub::Now now() {
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return {steady_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count()};
+  const auto read = [] {
+    const auto wall = std::chrono::system_clock::now().time_since_epoch();
+    return std::pair(steady_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count());
+  };
+  static const auto start = read();
+  const auto [steady, wall_ms] = read();
+  const std::int64_t steadily_ms = start.second + (steady - start.first) / 1'000'000;
+  // Two clocks are never read at once: what lies between them by a little is no step.
+  static std::atomic<std::int64_t> stepped_ms{0};
+  std::int64_t known_ms = stepped_ms.load(std::memory_order_relaxed);
+  if (std::abs(wall_ms - steadily_ms - known_ms) > clock_step_min_ms) {
+    known_ms = wall_ms - steadily_ms;
+    stepped_ms.store(known_ms, std::memory_order_relaxed);
+  }
+  return {steady, steadily_ms, known_ms};
 }
 
 Worker::Worker(const config::Config& config, std::shared_ptr<const auth::Authenticator> authenticator, Gate& gate,
@@ -261,6 +281,9 @@ void Worker::enforce_total() {
       if (fuller && connection->can_give_up()) fullest = connection;
     }
     if (fullest == nullptr) return;
+    if (runtime::LogSite& site = runtime::log_sites().outbox_total; site.admits()) {
+      site.write({{"bytes", std::to_string(shard_.retained_bytes())}, {"of_thread", std::to_string(total_max)}});
+    }
     fullest->give_up();
     flush();
   }
@@ -276,17 +299,48 @@ void Worker::schedule_tick() {
 void Worker::tick() {
   const auto late = std::chrono::steady_clock::now() - next_tick_;
   metrics_.loop_lag_us.set(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
-  const auto passed = static_cast<runtime::Tick>(1 + late / tick_length);
-  next_tick_ += passed * tick_length;
+  const auto due = static_cast<runtime::Tick>(1 + late / tick_length);
+  next_tick_ += due * tick_length;
   read_clocks();
+  // Nobody could be heard meanwhile: what peers said waits in their sockets, and their time stood still with us.
+  const bool slept = late >= slept_min;
+  const runtime::Tick passed = slept ? 1 : due;
   wheel_.advance(wheel_.now() + passed);
+  if (slept) wake_up(std::chrono::duration_cast<std::chrono::milliseconds>(late));
   handshakes_.set_aside_stalled(wheel_.now(), handshake_stalled_max);
   depart_due();
   if (wheel_.now() % probe_every < passed) {
     probe_->send();
     shard_.tick(now());
+    watch_resources();
   }
   schedule_tick();
+}
+
+// Stopped by a signal, on a machine that was suspended, or without a processor for a long time.
+void Worker::wake_up(std::chrono::milliseconds slept) {
+  runtime::log(runtime::LogLevel::warn, "a loop stood still: its clients' deadlines begin where they stood",
+               {{"thread", std::to_string(shard_.settings().self)}, {"milliseconds", std::to_string(slept.count())}});
+  for (Connection* connection = connections_; connection != nullptr; connection = connection->next) {
+    if (!connection->closed() && connection->started()) connection->transport().on_woken(wheel_.now());
+  }
+}
+
+// What an operator should hear of once when it begins, and of an end where there is one.
+void Worker::watch_resources() {
+  const std::string thread = std::to_string(shard_.settings().self);
+  if (const std::uint64_t evicted = metrics_.history_evicted.value(); evicted != evicted_seen_) {
+    evicted_seen_ = evicted;
+    if (environment_.steady_ms >= evicting_until_ms_) {
+      runtime::log(runtime::LogLevel::warn, "limits.history_bytes_max is reached: histories end before their time",
+                   {{"thread", thread}});
+    }
+    evicting_until_ms_ = environment_.steady_ms + evictions_calm_ms;
+  }
+  const bool ready = metrics_.engine_ready.value() != 0;
+  if (ready == std::exchange(engine_was_ready_, ready)) return;
+  runtime::log(ready ? runtime::LogLevel::info : runtime::LogLevel::warn,
+               ready ? "the engine takes messages again" : "the engine takes no messages", {{"thread", thread}});
 }
 
 runtime::Tick Worker::tick_at(std::int64_t steady_ms) const noexcept {
@@ -298,7 +352,7 @@ runtime::Tick Worker::tick_at(std::int64_t steady_ms) const noexcept {
 
 void Worker::read_clocks() {
   const hub::Now clocks = now();
-  environment_.wall_s = clocks.wall_ms / 1000;
+  environment_.wall_s = (clocks.wall_ms + clocks.stepped_ms) / 1000;
   environment_.steady_ms = clocks.steady_ns / 1'000'000;
 }
 

@@ -127,6 +127,8 @@ class Worker final : private hub::Surroundings {
   void turn();
   void tick();
   void schedule_tick();
+  void wake_up(std::chrono::milliseconds slept);
+  void watch_resources();
   void read_clocks();
   void bury();
   void enforce_total();
@@ -163,6 +165,9 @@ class Worker final : private hub::Surroundings {
   std::unique_ptr<SelfProbe> probe_;
   std::atomic<std::size_t> connection_count_{0};
   std::uint64_t next_request_ = 1;
+  std::uint64_t evicted_seen_ = 0;
+  std::int64_t evicting_until_ms_ = 0;  // Environment::steady_ms up to which evictions are nothing new
+  bool engine_was_ready_ = true;
   bool turn_posted_ = false;
   bool in_turn_ = false;  // what wants a turn now gets it from the one that runs
   bool shutting_down_ = false;

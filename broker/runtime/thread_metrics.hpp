@@ -7,32 +7,12 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/runtime/close_reason.hpp"
 #include "broker/runtime/thread_counter.hpp"
 
 namespace crier::runtime {
 
 // Labels, bounded by construction; the last of each list takes what is not in it.
-inline constexpr std::array<std::string_view, 21> close_labels = {"normal",
-                                                                  "going_away",
-                                                                  "protocol_error",
-                                                                  "unsupported_data",
-                                                                  "no_status",
-                                                                  "abnormal",
-                                                                  "invalid_payload",
-                                                                  "policy_violation",
-                                                                  "too_big",
-                                                                  "internal_error",
-                                                                  "service_restart",
-                                                                  "try_again_later",
-                                                                  "slow_consumer",
-                                                                  "unauthorized",
-                                                                  "token_expired",
-                                                                  "disconnected",
-                                                                  "rate_limited",
-                                                                  "heartbeat_timeout",
-                                                                  "http",
-                                                                  "refused",
-                                                                  "other"};
 // The first ten are protocol/http/request_fault.hpp's, the next eight protocol/websocket/handshake.hpp's.
 inline constexpr std::array<std::string_view, 33> refusal_labels = {"bad_request_line",
                                                                     "bad_header",

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/runtime/log_site.hpp"
 #include "broker/session/client.hpp"
 #include "protocol/command/channel_name.hpp"
 
@@ -108,6 +109,9 @@ void Client::auth(const command::Auth& command, const ReplySlot& slot) {
       environment_.authenticator->authenticate(command.token, auth::CredentialPlace::command, environment_.wall_s);
   if (!accepted) {
     environment_.metrics.credentials_refused.add(accepted.error().reason);
+    if (runtime::LogSite& site = runtime::log_sites().credential_refused; site.admits()) {
+      site.write({{"reason", std::string(accepted.error().reason)}, {"session", id_.text()}});
+    }
     return refuse_with(accepted.error().code, std::move(accepted.error().detail));
   }
   environment_.metrics.credentials_accepted.add();

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from broker_process import eventually
-from clients import RawHttp, connect, request, upgrade_request
+from clients import FIN, RawHttp, RawWebSocket, connect, frame, request, upgrade_request
+from recovery import publish
 from tokens import Service, base64url
 
 # Words that stand nowhere else: whatever of them turns up has leaked.
@@ -42,10 +43,14 @@ def logging(request, start_broker):
 
 
 def refusals(broker):
-    """The fields of every refused request, in order."""
+    return lines_of(broker, "request refused")
+
+
+def lines_of(broker, event):
+    """The fields of every line of that event, in order."""
     found = []
     for line in broker.errors().splitlines():
-        if "request refused" not in line:
+        if not re.search(rf'"{event}"' if broker.format == "json" else rf" {event} ", line):
             continue
         found.append(json.loads(line) if broker.format == "json" else
                      {name: json.loads(value) for name, value in re.findall(r'(\w+)=("(?:[^"\\]|\\.)*")', line)})
@@ -155,3 +160,78 @@ def test_a_pipeline_of_refusals_ends_with_the_first_line(logging):
         assert http.answer().status == 404
         assert http.ended()
     assert len(eventually(lambda: refusals(logging))) == 1
+
+
+# --- the ends of connections
+
+def closes(broker, event="connection closed for cause"):
+    """(reason, client, session, detail) of the lines of that event."""
+    return [(line["reason"], line["client"], line["session"], line["detail"]) for line in lines_of(broker, event)]
+
+
+async def test_a_connection_that_is_closed_for_cause_is_told_once_with_its_session(logging):
+    with RawWebSocket(logging) as client:
+        client.send(frame(FIN | 0x3))
+        assert client.read_close()[0] == 1002
+    async with connect(logging) as other:
+        await other.connection.close(code=4000)  # ours means something else
+    ((reason, address, session, detail),) = eventually(lambda: closes(logging))
+    assert (reason, address) == ("protocol_error", "127.0.0.1") and detail
+    opened = {line["session"]: line for line in lines_of(logging, "session opened")}
+    assert opened[session]["kind"] == "websocket"
+    assert client.upgrade.headers.get("x-request-id") in (None, opened[session]["request_id"])
+    assert other.welcome["session"] in opened
+    eventually(lambda: ("other", other.welcome["session"]) in [
+        (line[0], line[2]) for line in closes(logging, "connection closed")])
+    words = {line[0] for event in ("connection closed", "connection closed for cause")
+             for line in closes(logging, event)}
+    assert {"other", "protocol_error"} <= words
+    for word in words:
+        eventually(lambda word=word: logging.metric("crier_connections_closed_total", code=word) > 0)
+    assert logging.metric("crier_connections_closed_total", code="slow_consumer") == 0
+
+
+async def test_the_client_behind_a_proxy_is_known_to_the_end(logging):
+    with RawWebSocket(logging, X_Forwarded_For="198.51.100.7") as client:
+        client.send(frame(FIN | 0x3))
+        assert client.read_close()[0] == 1002
+    assert eventually(lambda: closes(logging))[0][1] == "198.51.100.7"
+
+
+def test_whom_the_broker_cuts_is_told_at_warn(start_broker):
+    broker = start_broker(config="""[limits]
+outbox_bytes_max = "128KiB"
+[namespace.default]
+history = { messages = 0 }
+[log]
+format = "json"
+""")
+    broker.format = "json"
+    with RawWebSocket(broker, "/message?channel=loud", receive_bytes=4096):
+        eventually(lambda: [publish(broker, "loud", *["x" * 60_000] * 15), closes(broker, "connection cut")][1])
+    ((reason, address, session, _),) = closes(broker, "connection cut")
+    assert (reason, address, len(session)) == ("slow_consumer", "127.0.0.1", 32)
+    assert '"level":"warning"' in next(line for line in broker.errors().splitlines() if "connection cut" in line)
+
+
+async def test_a_token_that_is_refused_later_is_told_with_session_and_reason(logging):
+    async with connect(logging) as client:
+        assert (await client.call("auth", token=bad_token()))["op"] == "error"
+        (line,) = eventually(lambda: lines_of(logging, "credential refused"))
+        assert line["session"] == client.welcome["session"]
+        assert logging.metric("crier_credentials_refused_total", reason=line["reason"]) == 1
+    answer = request(logging, get(logging, f"/message?token={bad_token()}", "Accept: text/event-stream\r\n"))
+    assert answer.status == 401
+    assert eventually(lambda: refusals(logging))[0]["credential_fault"] == line["reason"]
+
+
+def test_a_stranger_cannot_fill_the_log(logging):
+    count = 300
+    for _ in range(count):
+        assert request(logging, get(logging)).status == 404
+    kept_back = logging.metric("crier_log_lines_suppressed_total", site="request_refused")
+    assert kept_back > 0
+    assert len(refusals(logging)) == count - kept_back
+    told = eventually(lambda: [line for line in lines_of(logging, "more of these were not logged")
+                               if line["of"] == "request refused"])
+    assert sum(int(line["lines"]) for line in told) == kept_back

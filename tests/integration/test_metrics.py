@@ -31,9 +31,11 @@ FAMILIES = {
     "crier_engine_pending_bytes": "gauge", "crier_engine_timeouts_total": "counter",
     "crier_loop_lag_seconds": "gauge", "crier_build_info": "gauge", "process_resident_memory_bytes": "gauge",
     "process_open_fds": "gauge", "process_max_fds": "gauge", "process_cpu_seconds_total": "counter",
-    "process_start_time_seconds": "gauge",
+    "process_start_time_seconds": "gauge", "crier_engine_ready": "gauge", "crier_self_probe_age_seconds": "gauge",
+    "crier_log_lines_discarded_total": "counter", "crier_log_lines_suppressed_total": "counter",
 }
-PER_THREAD = {"crier_mailbox_depth", "crier_loop_lag_seconds", "crier_requests_waiting"}
+PER_THREAD = {"crier_mailbox_depth", "crier_loop_lag_seconds", "crier_requests_waiting", "crier_engine_ready",
+              "crier_self_probe_age_seconds"}
 
 
 def test_promtool_has_nothing_to_say_against_the_metrics(broker):

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/command/command.hpp"
+#include "protocol/websocket/close_code.hpp"
 
 namespace crier::admin {
 namespace {
@@ -86,6 +87,18 @@ TEST_F(MetricsCollectorTest, Shows_commands_by_op_and_outcome) {
   expect("crier_commands_total{op=\"publish\",outcome=\"too_large\"} 1");
   expect("crier_commands_total{op=\"invalid\",outcome=\"bad_request\"} 1");
   expect("crier_commands_total{op=\"ping\",outcome=\"ok\"} 0");
+}
+
+TEST_F(MetricsCollectorTest, Has_a_close_label_for_every_close_code_by_its_name) {
+  std::set<runtime::CloseReason> reasons;
+  for (std::uint16_t code = 0; code < 5000; ++code) {
+    const std::string_view name = to_string(static_cast<websocket::CloseCode>(code));
+    const runtime::CloseReason reason = runtime::close_reason(name);
+    EXPECT_EQ(to_string(reason), name);
+    reasons.insert(reason);
+  }
+  reasons.insert({runtime::CloseReason::http, runtime::CloseReason::refused});
+  EXPECT_EQ(reasons.size(), runtime::close_labels.size());
 }
 
 TEST_F(MetricsCollectorTest, Counts_histograms_cumulatively_over_all_threads) {

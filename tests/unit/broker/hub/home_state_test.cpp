@@ -117,6 +117,28 @@ TEST_F(HomeStateTest, Gives_restored_messages_their_old_bytes) {
   EXPECT_EQ(lines.last_messages.at(0)->json(), before);
 }
 
+TEST_F(HomeStateTest, Shows_and_saves_times_of_the_clock_as_it_is_set_and_forgets_by_the_time_that_has_passed) {
+  constexpr std::int64_t day_ms = 86'400'000;
+  subscribe(0, "a", 1);
+  say(0, "a", {.ttl_s = 100});
+  EXPECT_EQ(lines.last_message->shown_ms(), now_ms);
+  home().set_clock_step(day_ms);
+  home().tick(now_ms);
+  say(0, "a", {.key = "k"});
+  EXPECT_EQ(lines.last_message->shown_ms(), now_ms + day_ms);
+  EXPECT_NE(lines.last_message->json().find(std::to_string(now_ms + day_ms)), std::string_view::npos);
+  EXPECT_EQ(fetch("a", 0), "0 fetched 1 2 through 2#2 top");  // neither age nor ttl is over
+  unsubscribe(0, "a", 1);
+  const state::SavedChannel saved = save(home()).at("a");
+  EXPECT_EQ(saved.messages.at(0).time_ms, now_ms + day_ms);
+  EXPECT_EQ(saved.messages.at(0).expires_ms, now_ms + day_ms + 100'000);
+  EXPECT_GT(saved.keys.at(0).expires_ms, now_ms + day_ms);
+  // The next life begins with the clock as it is set: nothing is older or younger for it.
+  now_ms += day_ms;
+  Life life(*this, limits);
+  EXPECT_EQ(history(life, "a"), "0 history 1 2 top ep:2");
+}
+
 TEST_F(HomeStateTest, Knows_of_forgotten_channels_in_its_next_life_how_far_they_had_come) {
   fill("a", 2);
   now_ms += 1'000'000;
