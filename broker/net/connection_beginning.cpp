@@ -150,6 +150,9 @@ void Connection::refuse_proxy_header(std::string_view why) {
 void Connection::refuse_source() {
   constexpr NoRoom why = NoRoom::connections_per_ip;
   worker_.metrics().refused.add(refusal_of(why).reason);
+  if (runtime::LogSite& site = runtime::log_sites().turned_away; site.admits()) {
+    site.write({{"reason", std::string(refusal_of(why).reason)}, {"client", peer_address()}});
+  }
   if (extra_->beginning->contexts) return close();
   extra_->beginning.reset();
   outbox_.own(worker_.shard().chunks()).append(answer_of(why));
