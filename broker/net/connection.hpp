@@ -56,7 +56,8 @@ class Connection final : public session::Host, public runtime::TimerWheel::Entry
 
   // Counts for limits.connections_per_ip_max from now to its end, where `key` is not `none`. Once.
   void count_as(AddressKey key) noexcept { counted_as_ = key; }
-  // Counts as that one unless it does already. False: there are as many as may be.
+  [[nodiscard]] bool counted() const noexcept { return counted_as_ != AddressKey::none; }
+  // Counts as that one unless it is counted already, or a trusted proxy's. False: there are as many as may be.
   [[nodiscard]] bool enter_as(std::string_view address);
 
   // Begins; when everything that `opening` asks for is over, Worker::opened is told, perhaps at once.

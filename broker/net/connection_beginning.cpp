@@ -160,9 +160,8 @@ void Connection::refuse_source() {
 }
 
 bool Connection::enter_as(std::string_view address) {
+  if (counted() || is_trusted_proxy(address, worker_.config().server.trusted_proxies)) return true;
   const AddressKey key = address_key(address);
-  if (counted_as_ != AddressKey::none || is_trusted_proxy(address, worker_.config().server.trusted_proxies))
-    return true;
   if (!worker_.gate().enter(key)) return false;
   counted_as_ = key;
   return true;

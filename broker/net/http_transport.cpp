@@ -142,7 +142,7 @@ bool HttpTransport::on_head() {
 
 // A proxy's connection carries requests of many, until one of them takes it for itself.
 bool HttpTransport::takes_place() {
-  return !(upgrades() || wants_stream()) || connection_.enter_as(client());
+  return connection_.counted() || !(upgrades() || wants_stream()) || connection_.enter_as(client());
 }
 
 bool HttpTransport::upgrades() const {
