@@ -341,16 +341,6 @@ def test_a_peer_that_goes_away_is_noticed(broker, channel):
     eventually(lambda: broker.metric("crier_event_streams") == 0)
 
 
-def test_a_broker_that_stops_ends_streams_with_a_delay_for_coming_back(start_broker, channel):
-    broker = start_broker()
-    with Stream(broker, channel) as stream:
-        stream.subscribed()
-        broker.signal()
-        assert int(stream.block().retry) >= 1000
-        with pytest.raises(EOFError):
-            stream.block()
-
-
 SMALL_OUTBOX = '[limits]\noutbox_bytes_max = "256KiB"\n'
 
 
