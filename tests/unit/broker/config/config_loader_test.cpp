@@ -237,7 +237,7 @@ TEST(ParseToml, Reads_windows_line_ends_and_a_byte_order_mark) {
 
 TEST(SupportedKeys, Are_taken_and_no_others_are_named) {
   const std::vector<std::string> keys = supported_keys();
-  EXPECT_EQ(keys.size(), 11U + 4U + 3U + 4U + 7U + 7U + 17U + 3U + 3U + 2U + 12U + 2U);
+  EXPECT_EQ(keys.size(), 12U + 4U + 3U + 4U + 7U + 7U + 17U + 3U + 3U + 2U + 12U + 2U);
   EXPECT_EQ(keys.front(), "server.listen");
   EXPECT_EQ(keys.back(), "namespace.*.history.age");
   for (std::string key : keys) {
