@@ -30,6 +30,7 @@ hosts = ["crier.example.com", "[2001:db8::1]"]
 trusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1"]
 proxy_protocol = true
 protected_mode = false
+drain_timeout = "2m"
 state_dir = "/var/lib/crier"
 )")
                             .server;
@@ -45,6 +46,7 @@ state_dir = "/var/lib/crier"
   EXPECT_TRUE(server.proxy_protocol);
   EXPECT_FALSE(server.protected_mode);
   EXPECT_FALSE(server.echo);
+  EXPECT_EQ(server.drain_timeout, std::chrono::minutes(2));
   EXPECT_EQ(server.state_dir, "/var/lib/crier");
 }
 
