@@ -124,7 +124,7 @@ def test_origins_change_with_a_reload(start_broker):
 
 
 def test_the_log_level_changes_with_a_reload(start_broker):
-    broker = start_broker(config=config())
+    broker = start_broker(config=config(rest='[log]\nlevel = "warn"'))
 
     def refuse_one():
         with pytest.raises(Refused):
