@@ -97,6 +97,7 @@ void Door::on_word() {
     const pid_t successor = peer_of(visitor_.native_handle()).process;
     stage_ = Stage::waiting;
     show_out();
+    file_.leave();  // the name may be the other one's door by now, perhaps under the very same inode
     close();
     return owner_.leave(successor);
   }
