@@ -61,6 +61,11 @@ Server::Server(config::CommandLine loaded, std::function<config::CommandLine()> 
 Server::~Server() = default;
 
 Result<std::monostate, std::string> Server::open() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
+  // What they ask for, a start does anyway; by themselves they would end it.
+  std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGUSR2, SIG_IGN);
   auto trust = Trust::read(config_);
   if (!trust) {
     std::string faults;
@@ -85,21 +90,16 @@ Result<std::monostate, std::string> Server::open() {
   admin_ = std::make_unique<admin::AdminServer>(context_, std::move(*acceptor), config_.server.admin_hosts,
                                                 std::move(metrics));
   tell_of_unused_sockets();
-  if (predecessor_) {
-    if (auto taken = predecessor_->take_over(); !taken) return "cannot take over: " + taken.error();
-    predecessor_.reset();
-  }
-  return std::monostate{};
+  catch_signals();
+  return begin_life();
+}
+
+// From here on they wait for `run`.
+void Server::catch_signals() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD}) signals_.add(number);
 }
 
 int Server::run() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
-  signals_.add(SIGHUP);
-  signals_.add(SIGUSR2);
-  signals_.add(SIGCHLD);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
   on_signal();
   open_door();
   for (const auto& worker : workers_) worker->run_in_thread();

@@ -49,6 +49,7 @@ class Server {
   [[nodiscard]] int run();
 
  private:
+  void catch_signals();
   void print_summary() const;
   void feed_watchdog();
 
@@ -66,11 +67,13 @@ class Server {
 
   // server_hand_over.cpp
   [[nodiscard]] Result<std::monostate, std::string> inherit();
+  [[nodiscard]] Result<std::monostate, std::string> begin_life();
   void tell_of_unused_sockets();
   void open_door();
   [[nodiscard]] Result<std::vector<int>, std::string> stand_still();
   [[nodiscard]] bool await_silence();
-  void go_on(const std::string& why);
+  [[nodiscard]] bool go_on(const std::string& why);
+  void serve_again();
   void leave_to(pid_t successor);
 
   // server_successor.cpp

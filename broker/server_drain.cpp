@@ -1,5 +1,6 @@
 // Signals, and the end of a process that nobody should notice.
 #include <algorithm>
+#include <asio/post.hpp>
 #include <csignal>
 #include <utility>
 
@@ -66,11 +67,18 @@ void Server::begin_drain(std::string_view cause) {
 
 // Asked again, it answers what is left.
 std::string Server::drain_on_request() {
-  if (!draining_) begin_drain("POST /drain");
-  const auto left = drain_until_ - std::chrono::steady_clock::now();
-  const auto left_ms = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
-  return R"({"connections":)" + std::to_string(connection_count()) + R"(,"at_most_ms":)" + std::to_string(left_ms) +
-         "}\n";
+  using std::chrono::milliseconds;
+  milliseconds left = drain_window() + close_time_max;
+  if (draining_) {
+    left = std::chrono::duration_cast<milliseconds>(drain_until_ - std::chrono::steady_clock::now());
+  } else {
+    // Behind the answer: with no connections it is the end at once.
+    asio::post(context_, [this] {
+      if (!draining_) begin_drain("POST /drain");
+    });
+  }
+  return R"({"connections":)" + std::to_string(connection_count()) + R"(,"at_most_ms":)" +
+         std::to_string(std::max<std::int64_t>(0, left.count())) + "}\n";
 }
 
 // What every end has in common; the workers are told by whoever calls this.

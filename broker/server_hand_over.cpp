@@ -1,6 +1,7 @@
 // From this process to the next, or from the last one to this: broker/hand_over/README.md.
 #include <unistd.h>
 
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -47,6 +48,21 @@ Result<std::monostate, std::string> Server::inherit() {
   return std::monostate{};
 }
 
+// Nothing was served before this, and no position given out: a start that comes to nothing leaves the state as it found
+// it, to the next one or to the predecessor.
+Result<std::monostate, std::string> Server::begin_life() {
+  const std::string doubt = predecessor_ ? predecessor_->announce() : "";
+  if (state_dir_) {
+    if (const auto fault = state_dir_->commit()) {
+      if (!predecessor_) return *fault;
+      return "cannot take over: " + (doubt.empty() ? *fault : doubt + " (" + *fault + ")");
+    }
+  }
+  if (predecessor_) predecessor_->tell_taken();
+  predecessor_.reset();
+  return std::monostate{};
+}
+
 void Server::tell_of_unused_sockets() {
   for (const std::string& address : inherited_.left()) {
     runtime::log(runtime::LogLevel::warn,
@@ -63,7 +79,7 @@ void Server::open_door() {
   if (!state_dir_) return;
   hand_over::Door::Owner owner;
   owner.stop = [this] { return stand_still(); };
-  owner.go_on = [this](const std::string& why) { go_on(why); };
+  owner.go_on = [this](const std::string& why) { return go_on(why); };
   owner.leave = [this](pid_t successor) { leave_to(successor); };
   auto door = hand_over::Door::open(context_, hand_over::door_path(config_.server.state_dir), std::move(owner));
   if (!door) {
@@ -76,6 +92,7 @@ void Server::open_door() {
 Result<std::vector<int>, std::string> Server::stand_still() {
   if (draining_) return std::string("the broker stops already");
   runtime::log(runtime::LogLevel::info, "another process wants to take over: standing still");
+  manager_.suspend_watchdog();
   for (const auto& listener : listeners_) listener->pause();
   admin_->pause();
   for (const auto& worker : workers_) worker->freeze();
@@ -85,7 +102,9 @@ Result<std::vector<int>, std::string> Server::stand_still() {
     if (const auto written = write_state(); !written) fault = written.error();
   }
   if (fault) {
-    go_on(*fault);
+    runtime::log(runtime::LogLevel::error, "hand-over failed: going on as before", {{"fault", *fault}});
+    static_cast<void>(state_dir_->take_back());  // nothing is there, or half of something that no start looks at
+    serve_again();
     return std::move(*fault);
   }
   std::vector<int> descriptors{state_dir_->lock_descriptor()};
@@ -104,12 +123,12 @@ bool Server::await_silence() {
     std::uint64_t sent = 0;
     std::uint64_t taken = 0;
     for (const auto& worker : workers_) {
-      worker->on_loop([&] {
-        const net::Worker::Traffic traffic = worker->traffic();
-        quiet = quiet && traffic.quiet;
-        sent += traffic.batches_sent;
-        taken += traffic.batches_taken;
-      });
+      std::future<net::Worker::Traffic> answer = worker->ask_traffic();
+      if (answer.wait_until(deadline) != std::future_status::ready) return false;
+      const net::Worker::Traffic traffic = answer.get();
+      quiet = quiet && traffic.quiet;
+      sent += traffic.batches_sent;
+      taken += traffic.batches_taken;
     }
     if (quiet && sent == taken && seen == sent) return true;
     seen = quiet && sent == taken ? std::optional(sent) : std::nullopt;
@@ -118,12 +137,21 @@ bool Server::await_silence() {
   return false;
 }
 
-void Server::go_on(const std::string& why) {
+// False: the other one has committed, whatever became of it since.
+bool Server::go_on(const std::string& why) {
+  const auto taken_back = state_dir_->take_back();
+  if (taken_back && !*taken_back) return false;
   runtime::log(runtime::LogLevel::error, "hand-over failed: going on as before", {{"fault", why}});
-  if (const auto fault = state_dir_->take_back()) {
+  if (!taken_back) {
     runtime::log(runtime::LogLevel::error, "the state that was written for the other process cannot be removed",
-                 {{"fault", *fault}});
+                 {{"fault", taken_back.error()}});
   }
+  serve_again();
+  return true;
+}
+
+void Server::serve_again() {
+  manager_.resume_watchdog();
   for (const auto& listener : listeners_) listener->resume();
   admin_->resume();
   for (const auto& worker : workers_) worker->unfreeze();
@@ -136,6 +164,9 @@ void Server::leave_to(pid_t successor) {
                {{"process", std::to_string(successor)},
                 {"connections", std::to_string(connection_count())},
                 {"over_ms", std::to_string(window.count())}});
+  // The directory is the other one's, and so is its lock, for whoever comes after it.
+  state_dir_.reset();
+  watchdog_timer_.cancel();
   manager_.handed_over(successor);
   for (const auto& listener : listeners_) listener->share();
   admin_->stop();

@@ -67,10 +67,16 @@ Result<std::monostate, std::string> Server::take_state() {
       if (!directory) return directory.error();
       state_dir_.emplace(std::move(*directory));
     }
-    auto taken = state_dir_->take(state_bytes_max(config_.limits));
-    if (!taken) return taken.error();
-    if (!taken->note.empty()) runtime::log(runtime::LogLevel::warn, taken->note);
-    saved = std::move(taken->state);
+    if (predecessor_) {
+      auto offered = state_dir_->take_offered(state_bytes_max(config_.limits));
+      if (!offered) return "cannot take over: the running broker's state cannot be taken up, because " + offered.error();
+      saved = std::move(*offered);
+    } else {
+      auto taken = state_dir_->take(state_bytes_max(config_.limits));
+      if (!taken) return taken.error();
+      if (!taken->note.empty()) runtime::log(runtime::LogLevel::warn, taken->note);
+      saved = std::move(taken->state);
+    }
   }
   make_workers(saved);
   return std::monostate{};

@@ -16,6 +16,9 @@ namespace crier {
 
 namespace {
 
+// To write a big state to a slow disk, and for another process to read it.
+constexpr std::chrono::microseconds standstill_time_max = std::chrono::minutes{5};
+
 std::string_view variable(const char* name) {
   const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before there are threads
   return value == nullptr ? std::string_view{} : std::string_view(value);
@@ -47,6 +50,7 @@ ServiceManager::ServiceManager() : socket_(variable("NOTIFY_SOCKET")) {
 
 void ServiceManager::ready(std::string_view status) const {
   tell("READY=1\nSTATUS=" + std::string(status));
+  resume_watchdog();  // the process before this one may have suspended it
 }
 
 void ServiceManager::reloading() const {
@@ -64,6 +68,14 @@ void ServiceManager::handed_over(pid_t successor) const {
 
 void ServiceManager::alive() const {
   tell("WATCHDOG=1");
+}
+
+void ServiceManager::suspend_watchdog() const {
+  if (watchdog_) tell("WATCHDOG=1\nWATCHDOG_USEC=" + std::to_string(standstill_time_max.count()));
+}
+
+void ServiceManager::resume_watchdog() const {
+  if (watchdog_) tell("WATCHDOG=1\nWATCHDOG_USEC=" + std::to_string(watchdog_->count()));
 }
 
 // Best effort: a manager that does not hear draws its own conclusions.

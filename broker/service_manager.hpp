@@ -23,6 +23,9 @@ class ServiceManager {
   // Another process is the service from now on.
   void handed_over(pid_t successor) const;
   void alive() const;
+  // For a while in which nobody can say `alive`, and after it.
+  void suspend_watchdog() const;
+  void resume_watchdog() const;
 
   // How often `alive` is wanted at least; nothing: never.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const noexcept { return watchdog_; }

@@ -93,7 +93,7 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
       }
       http::Response response = server_.answer(parser_.head());
       response.head_only = parser_.head().method == "HEAD";
-      response.close = !parser_.head().keep_alive() || response.status >= 400;
+      response.close = !parser_.head().keep_alive() || response.status >= 400 || !server_.acceptor_.is_open();
       parser_.reset();
       return write(response);
     }

@@ -17,6 +17,8 @@ constexpr int backlog = 4;
 constexpr std::chrono::seconds word_time_max{1};
 // For a successor to read the state: until then nothing is served.
 constexpr std::chrono::seconds take_up_time_max{30};
+// From `go` to `taken`.
+constexpr std::chrono::seconds take_time_max{10};
 
 }  // namespace
 
@@ -44,7 +46,6 @@ Door::Door(asio::io_context& context, net::UnixSocket file, Owner owner)
 }
 
 void Door::close() {
-  if (stage_ == Stage::going) on_word();  // it may have taken over already: then it is not ours to stop
   if (stage_ != Stage::waiting) end("the broker stops");
   asio::error_code ignored;  // closing is all that is left to do
   listener_.close(ignored);
@@ -93,14 +94,7 @@ void Door::on_word() {
   if (line->text.empty()) return end("the process that wanted to take over has gone");
   if (stage_ == Stage::asked) return on_ask(line->text);
   if (stage_ == Stage::stopped && line->text == ready_line) return on_ready();
-  if (stage_ == Stage::going && line->text == taken_line) {
-    const pid_t successor = peer_of(visitor_.native_handle()).process;
-    stage_ = Stage::waiting;
-    show_out();
-    file_.leave();  // the name may be the other one's door by now, perhaps under the very same inode
-    close();
-    return owner_.leave(successor);
-  }
+  if (stage_ == Stage::going && line->text == taken_line) return on_taken();
   end("the process that wanted to take over says what does not belong here: " + line->text);
 }
 
@@ -114,19 +108,29 @@ void Door::on_ask(const std::string& text) {
   wait_for_word();
 }
 
-// From here on the other one decides, and answers at once or is dead.
 void Door::on_ready() {
   stage_ = Stage::going;
   if (auto sent = send_line(visitor_.native_handle(), go_line); !sent) return end(sent.error());
-  listen_for_word();
+  patience_.expires_after(take_time_max);
+  wait_for_word();
 }
 
+void Door::on_taken() {
+  const pid_t successor = peer_of(visitor_.native_handle()).process;
+  stage_ = Stage::waiting;
+  show_out();
+  file_.leave();  // the name may be the other one's door by now, perhaps under the very same inode
+  close();
+  owner_.leave(successor);
+}
+
+// Words may be late, lost, or of somebody who died behind them: whose it is, the state directory says.
 void Door::end(const std::string& why) {
   const bool stopped = stage_ == Stage::stopped || stage_ == Stage::going;
+  if (stopped && !owner_.go_on(why)) return on_taken();
   stage_ = Stage::waiting;
   static_cast<void>(send_line(visitor_.native_handle(), std::string(stay_line) + why));  // it may be gone
   show_out();
-  if (stopped) owner_.go_on(why);
   wait_for_knock();
 }
 

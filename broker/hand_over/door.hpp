@@ -29,8 +29,8 @@ class Door {
     // Comes to a stop and writes its state. The descriptors to pass on, which stay its own: the state directory's lock
     // first, then the listening sockets. An error is a sentence, and the broker goes on as if nothing had been asked.
     std::function<Result<std::vector<int>, std::string>()> stop;
-    // Nobody took it over after all.
-    std::function<void(const std::string& why)> go_on;
+    // Nobody is going to take it over after all. False: somebody already has, by the state directory, which decides.
+    std::function<bool(const std::string& why)> go_on;
     // It is the other's from now on.
     std::function<void(pid_t successor)> leave;
   };
@@ -52,6 +52,7 @@ class Door {
   void on_word();
   void on_ask(const std::string& text);
   void on_ready();
+  void on_taken();
   // The other one is shown out.
   void end(const std::string& why);
   void show_out();

@@ -37,7 +37,8 @@ struct Peer {
 };
 [[nodiscard]] Peer peer_of(int socket);
 
-// What the two say, in this order. `stay` is said instead of any of them, with the reason behind it.
+// What the two say, in this order. `stay` is said instead of any of them, with the reason behind it. Words only tell
+// each other when to look: whose the state is, the state directory decides (StateDir::commit, take_back).
 inline constexpr std::string_view ask_line = "crier hand-over 1";  // new: may I?
 inline constexpr std::string_view state_line = "state";            // old: written; with the lock and the listeners
 inline constexpr std::string_view ready_line = "ready";            // new: all of it is taken up

@@ -30,7 +30,8 @@ Result<std::optional<Predecessor>, std::string> Predecessor::find(const std::str
   address.sun_family = AF_UNIX;
   if (door.size() >= sizeof(address.sun_path)) return "the path of the socket is too long: " + door;
   door.copy(address.sun_path, door.size());
-  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Without waiting: a door with a queue before it is no door that opens.
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     return std::optional(Predecessor(std::move(socket)));
   }
@@ -47,15 +48,15 @@ Result<std::vector<FileDescriptor>, std::string> Predecessor::ask() {
   return std::move(line->descriptors);
 }
 
-Result<std::monostate, std::string> Predecessor::take_over() {
-  // One that has died meanwhile has left all of it to us; one that has not, says so.
-  if (auto sent = send_line(socket_.get(), ready_line); !sent) return std::monostate{};
+std::string Predecessor::announce() {
+  if (auto sent = send_line(socket_.get(), ready_line); !sent) return sent.error();
   const auto line = receive_line(socket_.get(), go_time_max);
   if (!line) return line.error();
-  if (line->text.empty()) return std::monostate{};
-  if (line->text != go_line) return unexpected(*line);
-  static_cast<void>(send_line(socket_.get(), taken_line));  // it may be dead by now, and then nobody else serves
-  return std::monostate{};
+  return line->text == go_line ? "" : unexpected(*line);
+}
+
+void Predecessor::tell_taken() {
+  static_cast<void>(send_line(socket_.get(), taken_line));  // else it finds out by itself, or is dead
 }
 
 }  // namespace crier::hand_over

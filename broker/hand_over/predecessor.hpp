@@ -16,11 +16,15 @@ class Predecessor {
   [[nodiscard]] static Result<std::optional<Predecessor>, std::string> find(const std::string& door);
 
   // The predecessor stops; its state lies in the directory, under the lock, which is the first of the descriptors. The
-  // others are its listening sockets. When this object goes before `take_over`, the predecessor goes on. Errors are
+  // others are its listening sockets. When this object goes before the state
+  // is committed, the predecessor goes on. Errors are
   // sentences.
   [[nodiscard]] Result<std::vector<FileDescriptor>, std::string> ask();
-  // Everything is ready to serve. An error: the predecessor goes on, and this process must not.
-  [[nodiscard]] Result<std::monostate, std::string> take_over();
+  // Everything is ready to serve; comes back when the predecessor lets go, or is gone, or says nothing. Then `commit`
+  // of the state directory decides. "": it let go; otherwise why it may not have.
+  [[nodiscard]] std::string announce();
+  // This process has committed.
+  void tell_taken();
 
  private:
   explicit Predecessor(FileDescriptor socket) : socket_(std::move(socket)) {}

@@ -459,6 +459,12 @@ void HttpTransport::arm_deadline() {
 }
 
 void HttpTransport::on_deadline(runtime::Tick now) {
+  if (connection_.worker().frozen()) {
+    // What it has said may lie unread in its socket.
+    const runtime::Tick again = now + ticks(connection_.worker().config().limits.handshake_timeout);
+    if (request_deadline_ != 0) request_deadline_ = again;
+    return connection_.set_deadline(again);
+  }
   if (!due_.empty()) return connection_.set_deadline(now + ticks(connection_.worker().config().limits.idle_timeout));
   if (!parser_.in_progress()) {
     if (request_deadline_ != 0) connection_.worker().metrics().refused.add("timeout");  // it never asked for anything

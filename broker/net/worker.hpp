@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <span>
 #include <string>
@@ -72,6 +73,7 @@ class Worker final : private hub::Surroundings {
     std::uint64_t batches_sent = 0;
     std::uint64_t batches_taken = 0;
   };
+  [[nodiscard]] std::future<Traffic> ask_traffic();
   // Runs `what` on the loop and waits for its end; without a thread (before run_in_thread, after join), right here. Not
   // from a loop.
   void on_loop(const std::function<void()>& what);
@@ -87,7 +89,6 @@ class Worker final : private hub::Surroundings {
 
   // Within on_loop, or while no thread runs the loop.
   [[nodiscard]] hub::Home& home() noexcept { return shard_.home(); }
-  [[nodiscard]] Traffic traffic() const noexcept;
   // Handles what other loops had posted when they ended; false when there was nothing.
   [[nodiscard]] bool settle();
 
@@ -106,6 +107,7 @@ class Worker final : private hub::Surroundings {
   [[nodiscard]] hub::SessionId new_session_id();
   // For X-Request-Id and the log: unique in this life of the process.
   [[nodiscard]] std::string new_request_id();
+  [[nodiscard]] bool frozen() const noexcept { return frozen_; }
   [[nodiscard]] bool shutting_down() const noexcept { return shutting_down_; }
 
   [[nodiscard]] HandshakeQueue& handshakes() noexcept { return handshakes_; }

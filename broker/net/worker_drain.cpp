@@ -72,8 +72,13 @@ void Worker::unfreeze() {
   });
 }
 
-Worker::Traffic Worker::traffic() const noexcept {
-  return {!shard_.has_work() && !turn_posted_ && shard_.settled(), batches_sent_, batches_taken_};
+std::future<Worker::Traffic> Worker::ask_traffic() {
+  std::packaged_task<Traffic()> task([this] {
+    return Traffic{!shard_.has_work() && !turn_posted_ && shard_.settled(), batches_sent_, batches_taken_};
+  });
+  std::future<Traffic> answer = task.get_future();
+  asio::post(context_, std::move(task));
+  return answer;
 }
 
 void Worker::on_loop(const std::function<void()>& what) {

@@ -32,7 +32,7 @@ bool Client::on_handed_over() {
 // True: it was refused. Who still has something to say is better off over there, at once.
 bool Client::left_to_successor(const command::Command& command, const ReplySlot& slot) {
   const Op op = command.op();
-  if (op == Op::ping || op == Op::auth || op == Op::unsubscribe) return false;
+  if (op == Op::ping || op == Op::unsubscribe) return false;
   fail(slot, op, "", {ErrorCode::unavailable, "", "the broker goes on in another process: reconnect and try again"});
   // A client that only posts has no connection of its own to lose.
   if (can_subscribe()) end(websocket::CloseCode::service_restart, "the broker goes on in another process");

@@ -151,9 +151,15 @@ std::optional<std::string> Directory::move(const std::string& from, const std::s
   return failed("move away", from);
 }
 
-std::optional<std::string> Directory::remove(const std::string& name) const {
-  if (::unlinkat(directory_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return std::nullopt;
+Result<bool, std::string> Directory::remove_if_there(const std::string& name) const {
+  if (::unlinkat(directory_.get(), name.c_str(), 0) == 0) return true;
+  if (errno == ENOENT) return false;
   return failed("remove", name);
+}
+
+std::optional<std::string> Directory::remove(const std::string& name) const {
+  auto removed = remove_if_there(name);
+  return removed ? std::nullopt : std::optional(std::move(removed.error()));
 }
 
 std::optional<std::string> Directory::sync() const {

@@ -86,6 +86,8 @@ class Directory {
   [[nodiscard]] std::optional<std::string> move(const std::string& from, const std::string& to) const;
   // No file of that name: done already.
   [[nodiscard]] std::optional<std::string> remove(const std::string& name) const;
+  // Whether there was one: of two processes that remove or move the same file, one alone is told so.
+  [[nodiscard]] Result<bool, std::string> remove_if_there(const std::string& name) const;
   // Until then a crash may undo what was moved, created or removed.
   [[nodiscard]] std::optional<std::string> sync() const;
   // The names that begin so, sorted; none when the directory cannot be read.

@@ -45,40 +45,52 @@ Result<StateDir, std::string> StateDir::adopt(const std::string& path, FileDescr
   return StateDir(std::move(*directory), std::move(lock));
 }
 
-std::optional<std::string> StateDir::take_back() {
+Result<bool, std::string> StateDir::take_back() {
   CRIER_ASSERT(taken_);
-  for (const std::string& name : {state_file, taken_file}) {
-    if (auto fault = directory_.remove(name)) return fault;
-  }
-  return directory_.sync();
+  auto removed = directory_.remove_if_there(state_file);
+  if (!removed || !*removed) return removed;
+  if (auto fault = directory_.sync()) return std::move(*fault);
+  return true;
 }
 
 Result<Taken, std::string> StateDir::take(std::size_t bytes_max, std::chrono::system_clock::time_point now) {
-  CRIER_ASSERT(!taken_);
+  CRIER_ASSERT(!found_ && !taken_);
   const auto kind = directory_.kind_of(state_file);
   if (!kind) return kind.error();
   if (*kind == Directory::Kind::missing) {
-    taken_ = true;
     const auto left_over = directory_.kind_of(taken_file);
     if (!left_over || *left_over == Directory::Kind::missing) return Taken{};
     return Taken{std::nullopt, "The last broker in " + directory_.path_of("") +
                                    " took up a state and left none, so it did not end in good order." + consequence};
   }
-  // Removed first, because nothing can be moved to the place of something of another kind.
-  if (auto fault = directory_.remove(taken_file)) return std::move(*fault);
-  if (auto fault = directory_.move(state_file, taken_file)) return std::move(*fault);
-  if (auto fault = directory_.sync()) return std::move(*fault);
-  taken_ = true;
-
-  const auto file = directory_.read_private(taken_file, bytes_max);
-  if (!file) return Taken{std::nullopt, set_aside(file.error(), now)};
-  auto state = read_state(file->view());
-  if (!state) return Taken{std::nullopt, set_aside(state.error(), now)};
+  auto state = take_offered(bytes_max);
+  if (!state) return set_aside(state.error(), now);
   return Taken{std::move(*state), {}};
 }
 
-// Out of the way of the next state, which would take its place. The note for the operator.
-std::string StateDir::set_aside(const std::string& reason, std::chrono::system_clock::time_point now) {
+Result<SavedState, std::string> StateDir::take_offered(std::size_t bytes_max) {
+  const auto file = directory_.read_private(state_file, bytes_max);
+  if (!file) return file.error();
+  auto state = read_state(file->view());
+  found_ = static_cast<bool>(state);
+  return state;
+}
+
+std::optional<std::string> StateDir::commit() {
+  CRIER_ASSERT(!taken_);
+  if (found_) {
+    // Removed first, because nothing can be moved to the place of something of another kind.
+    if (auto fault = directory_.remove(taken_file)) return fault;
+    if (auto fault = directory_.move(state_file, taken_file)) return fault;
+    if (auto fault = directory_.sync()) return fault;
+  }
+  taken_ = true;
+  return std::nullopt;
+}
+
+// Out of the way of the next state, which would take its place. An error: it could not be moved, and the next start
+// would find it again.
+Result<Taken, std::string> StateDir::set_aside(const std::string& reason, std::chrono::system_clock::time_point now) {
   // Room is made first: a clock that was set back must not make the new one the oldest.
   const auto damaged = directory_.names_with(damaged_prefix);
   for (std::size_t i = 0; i + damaged_files_max < damaged.size() + 1; ++i) {
@@ -92,9 +104,10 @@ std::string StateDir::set_aside(const std::string& reason, std::chrono::system_c
     if (!kind || *kind == Directory::Kind::missing) break;
     name = stamped + "-" + std::to_string(again);
   }
-  if (directory_.move(taken_file, name)) name = taken_file;
-  return "The state in " + directory_.path_of(state_file) + " was not taken up, because " + reason +
-         "; it now lies in " + directory_.path_of(name) + "." + consequence;
+  if (auto fault = directory_.move(state_file, name)) return std::move(*fault);
+  if (auto fault = directory_.sync()) return std::move(*fault);
+  return Taken{std::nullopt, "The state in " + directory_.path_of(state_file) + " was not taken up, because " + reason +
+                                 "; it now lies in " + directory_.path_of(name) + "." + consequence};
 }
 
 Result<std::monostate, std::string> StateDir::save(const SavedHead& head,

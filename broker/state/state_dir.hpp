@@ -1,9 +1,11 @@
 // The directory in which a broker leaves its state at a graceful stop, and finds it at the next start.
 //
 // Invariants, each with what breaks without it:
-//   1. A state is taken up once. It is moved away, and that is on the disk, before a byte of it is read. A crash
-//      after that finds no state, so the next life has another epoch; otherwise it would give offsets to new
-//      messages that clients already hold as positions of other ones.
+//   1. A state is taken up once. It is moved away, and that is on the disk, before the life that goes on from it gives
+//      out a position (`commit`). A crash after that finds no state, so the next life has another epoch; otherwise it
+//      would give offsets to new messages that clients already hold as positions of other ones. A start that comes to
+//      nothing before it leaves the state to the next one. Of a process that commits and one that takes back the state
+//      that it wrote for it, one alone succeeds: both need the same file under the same name.
 //   2. No state is half believed: it is taken whole, or set aside with a sentence that says why.
 //   3. A state that was not written and synced to its last byte never has the name that a start looks for. A
 //      full disk leaves everything as it was.
@@ -37,8 +39,8 @@ struct Taken {
   std::string note;
 };
 
-// open, take once, then save: in this order. A save that failed may be tried again, one that succeeded may not:
-// what it left belongs to the next start.
+// open, take, commit, each once, then save: in this order. A save that failed may be tried again, one that succeeded
+// may not: what it left belongs to the next start.
 class StateDir {
  public:
   // Creates the directory, not the ones above it. Errors: one sentence.
@@ -47,30 +49,37 @@ class StateDir {
   // The same with a lock that another process holds too, and lets go of with its end.
   [[nodiscard]] static Result<StateDir, std::string> adopt(const std::string& path, FileDescriptor lock);
 
-  // A longer file is not read. An error means that a state could not be moved away: a start must not go on,
-  // because the next one could find the same state again.
+  // Reads what is there. A longer file is not read. What is not to be believed is set aside.
   [[nodiscard]] Result<Taken, std::string> take(
       std::size_t bytes_max, std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+  // The same for a state that another process has just written for this one: there must be one, and it must be sound.
+  // Nothing is set aside. An error is a sentence.
+  [[nodiscard]] Result<SavedState, std::string> take_offered(std::size_t bytes_max);
+  // What was taken is this life's from here on. An error means that it is not: a start must not go on, because another
+  // one could find the same state, or has taken it back.
+  [[nodiscard]] std::optional<std::string> commit();
 
   // `write_channels` gets a writer and gives it each channel. An error means that the next start may find
   // nothing; it is one sentence.
   [[nodiscard]] Result<std::monostate, std::string> save(const SavedHead& head,
                                                          const std::function<void(StateWriter&)>& write_channels);
 
-  // What was saved for a next start is not for it after all, as this process goes on: it is removed, and `save` may
-  // follow again. An error means that a crash could bring the same positions back.
-  [[nodiscard]] std::optional<std::string> take_back();
+  // What was saved for another process is not for it after all, as this one goes on: it is removed, and `save` may
+  // follow again. False: the other has committed. An error means that it may yet do so.
+  [[nodiscard]] Result<bool, std::string> take_back();
   // For the process that adopts it; still this one's.
   [[nodiscard]] int lock_descriptor() const { return lock_.get(); }
 
  private:
   StateDir(Directory directory, FileDescriptor lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
-  [[nodiscard]] std::string set_aside(const std::string& reason, std::chrono::system_clock::time_point now);
+  [[nodiscard]] Result<Taken, std::string> set_aside(const std::string& reason,
+                                                     std::chrono::system_clock::time_point now);
   [[nodiscard]] std::optional<std::string> write_new(const SavedHead& head,
                                                      const std::function<void(StateWriter&)>& write_channels);
 
   Directory directory_;
   FileDescriptor lock_;
+  bool found_ = false;  // a state, which `commit` has to move away
   bool taken_ = false;
 };
 

@@ -43,6 +43,7 @@ constexpr milliseconds grace{60'000};
 struct Answer {
   int status = 0;  // 0: none; `body` says why
   std::string body;
+  bool nobody = false;  // listens there
 };
 
 // One request, one answer, then the end: no more of HTTP is needed here.
@@ -71,7 +72,11 @@ Answer ask(const std::string& address, const std::string& request) {
     asio::async_connect(socket, places, write);
   });
   context.run_for(answer_time_max);
-  if (outcome != asio::error::eof) return {0, outcome.message()};
+  // Who ends in the middle of a long state closes no connection before, but has answered.
+  const bool answered = received.find("\r\n\r\n") != std::string::npos;
+  if (outcome != asio::error::eof && !answered) {
+    return {0, outcome.message(), outcome == asio::error::connection_refused};
+  }
   // "HTTP/1.1 202 Accepted"
   const std::size_t space = received.find(' ');
   const std::size_t body = received.find("\r\n\r\n");
@@ -98,13 +103,13 @@ std::string reason_of(const Answer& answer) {
   return "it answered " + std::to_string(answer.status);
 }
 
-// Until nothing that drains answers there: nobody, or the process that comes after it.
+// Until nobody listens there, or the process that comes after it answers. Whoever does not answer writes its state.
 bool await_end(const std::string& address, milliseconds time_max) {
   const auto deadline = std::chrono::steady_clock::now() + time_max;
   const std::string question = request_of("GET", "/readyz", address, "");
   while (std::chrono::steady_clock::now() < deadline) {
     const Answer answer = ask(address, question);
-    if (answer.status != 503 || answer.body.find("draining") == std::string::npos) return true;
+    if (answer.nobody || (answer.status != 0 && answer.body.find("draining") == std::string::npos)) return true;
     asio::io_context context;
     asio::steady_timer pause(context, look_every);
     pause.wait();

@@ -232,6 +232,102 @@ def publish_if_it_answers(broker):
     return False
 
 
+class Visitor:
+    """What a process says that wants to take over, word by word."""
+
+    def __init__(self, state):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30 * SLOWNESS)
+        self.socket.connect(str(state / "crier.hand-over"))
+        self.socket.sendall(b"crier hand-over 1\n")
+        word, self.descriptors, _, _ = socket.recv_fds(self.socket, 4096, 10)
+        assert word == b"state\n"
+
+    def close(self):
+        self.socket.close()
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+def test_whoever_has_claimed_the_state_is_the_broker_even_if_it_never_says_so(start_broker, config, tmp_path):
+    state = tmp_path / "state"
+    broker = start_broker(config=config)
+    publish(broker, "room", 1)
+    visitor = Visitor(state)
+    (state / "crier.state").rename(state / "crier.state.taken")
+    visitor.close()
+    broker.signalled = True
+    assert broker.process.wait(timeout=20 * SLOWNESS) == 0
+    assert "handed over" in broker.errors()
+    assert not (state / "crier.state").exists(), "that is the other one's to write"
+
+
+@pytest.mark.parametrize("ending", ["signal", "silence"])
+def test_who_did_not_claim_the_state_in_time_finds_it_gone(start_broker, config, tmp_path, ending):
+    state = tmp_path / "state"
+    broker = start_broker(config=config)
+    publish(broker, "room", 1)
+    visitor = Visitor(state)
+    if ending == "signal":
+        broker.signal()
+    else:
+        visitor.socket.shutdown(socket.SHUT_WR)
+    assert visitor.socket.recv(4096).startswith(b"stay: ")
+    eventually(lambda: "hand-over failed: going on as before" in broker.errors())
+    if ending == "silence":
+        assert not (state / "crier.state").exists()
+        publish(broker, "room", 2)
+        broker.signal()
+    visitor.close()
+    assert broker.process.wait(timeout=20 * SLOWNESS) == 0
+    again = start_broker(config=config)
+    assert [message["data"] for message in history(again, "room")["messages"]] == [1, 2][:1 + (ending == "silence")]
+
+
+def test_a_successor_that_may_not_read_so_much_leaves_the_old_process_as_it_was(start_broker, config, tmp_path):
+    broker = start_broker(config=config)
+    for _ in range(10):
+        publish(broker, "room", *["x" * 30_000] * 30)
+    small = tmp_path / "small.toml"
+    small.write_text(config + '[limits]\nhistory_bytes_max = "1MiB"\nchannels_max = 1000\nidempotency_keys_max = 1000\n')
+    done = subprocess.run([BINARY, "serve", "--config", str(small), "--take-over", "--listen", "127.0.0.1:0", "--admin",
+                           "127.0.0.1:0"], capture_output=True, text=True, timeout=60 * SLOWNESS, check=False)
+    assert done.returncode == 1 and "state cannot be taken up" in done.stderr
+    eventually(lambda: "hand-over failed" in broker.errors())
+    assert len(history(broker, "room")["messages"]) > 0
+
+
+def test_a_start_that_comes_to_nothing_leaves_the_state_to_the_next_one(start_broker, config, tmp_path):
+    broker = start_broker(config=config)
+    publish(broker, "room", 1)
+    broker.signal()
+    assert broker.process.wait(timeout=20 * SLOWNESS) == 0
+    (tmp_path / "crier.toml").write_text(config)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = subprocess.run([BINARY, "serve", "--config", str(tmp_path / "crier.toml"), "--listen", address(taken),
+                               "--admin", "127.0.0.1:0"], capture_output=True, text=True, timeout=60 * SLOWNESS,
+                              check=False)
+    assert done.returncode == 1 and "cannot listen on" in done.stderr
+    again = start_broker(config=config)
+    assert [message["data"] for message in history(again, "room")["messages"]] == [1]
+
+
+async def test_a_token_that_comes_after_the_hand_over_opens_nothing(start_broker, config):
+    old = start_broker(config=config.replace('"1s"', '"20s"'))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(100):
+            await stack.enter_async_context(connect(old))
+        client = await stack.enter_async_context(connect(old))
+        take_over(start_broker, old, config)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await client.send(op="auth", id=1, token="a.b.c")
+        pushes, code = await last_words(client)
+        assert [push["code"] for push in pushes if push["op"] == "error"] in ([], ["unavailable"])
+        assert code == 1012
+        old.signal()
+        old.signal()
+
+
 # --- the program starts its own successor
 
 def test_a_signal_starts_the_program_anew_and_hands_over_to_it(start_broker, config):
@@ -315,19 +411,15 @@ def test_who_connects_between_two_processes_waits_and_is_served(held, tmp_path):
 def test_a_socket_that_nothing_names_is_told_of(held, tmp_path):
     path = f"unix:{tmp_path}/socket"
     process = held.run(BINARY, "serve", "--listen", path, "--admin", address(held.listeners[1]))
+    output = ""
     try:
-        line = ""
-        while "administration on" not in line:
-            line = process.stdout.readline()
-            assert line
-            if "passed on" in line:
-                assert f'address="{address(held.listeners[0])}"' in line
-                break
-        else:
-            raise AssertionError("nothing was said about it")
+        while "administration on" not in output:
+            output += process.stdout.readline()
+            assert process.poll() is None
     finally:
         process.terminate()
-        process.communicate(timeout=30 * SLOWNESS)
+        output += process.communicate(timeout=30 * SLOWNESS)[0]
+    assert "passed on" in output and f'address="{address(held.listeners[0])}"' in output
 
 
 def test_a_descriptor_that_is_no_listening_socket_is_refused(tmp_path):

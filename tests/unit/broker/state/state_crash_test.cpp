@@ -24,6 +24,7 @@ class StateCrashTest : public ::testing::Test {
     auto directory = StateDir::open(files_.path());
     ASSERT_TRUE(directory) << directory.error();
     ASSERT_TRUE(directory->take(bytes_max));
+    ASSERT_FALSE(directory->commit());
     ASSERT_EQ(save(*directory), "");
     ASSERT_EQ(files_.names(), Names{"crier.state"});
   }
@@ -32,7 +33,7 @@ class StateCrashTest : public ::testing::Test {
     const auto saved = directory.save(state, [&](StateWriter& writer) { writer.channel(state.channels[0]); });
     return saved ? "" : saved.error();
   }
-  // A start where the calls fail: what take() answers.
+  // A start where the calls fail: what take() and commit() answer.
   Outcome take_with(const std::vector<long>& calls, int reason) {
     return in_child([&]() -> std::string {
       auto directory = StateDir::open(files_.path());
@@ -40,6 +41,7 @@ class StateCrashTest : public ::testing::Test {
       fail_at(calls, reason);
       const auto taken = directory->take(bytes_max);
       if (!taken) return "error: " + taken.error();
+      if (const auto fault = directory->commit()) return "error: " + *fault;
       return taken->state ? "state" : taken->note;
     });
   }
@@ -49,6 +51,7 @@ class StateCrashTest : public ::testing::Test {
       auto directory = StateDir::open(files_.path());
       if (!directory) return directory.error();
       if (const auto taken = directory->take(bytes_max); !taken || !taken->state) return "no state to begin with";
+      if (directory->commit()) return "it was not ours";
       fail_at(calls, reason);
       return save(*directory);
     });
@@ -58,6 +61,7 @@ class StateCrashTest : public ::testing::Test {
     EXPECT_TRUE(directory) << directory.error();
     const auto taken = directory->take(bytes_max);
     EXPECT_TRUE(taken) << taken.error();
+    EXPECT_FALSE(directory->commit());
     EXPECT_EQ(save(*directory), "");
     return taken->state.has_value();
   }
@@ -65,8 +69,14 @@ class StateCrashTest : public ::testing::Test {
   TemporaryDirectory files_;
 };
 
-TEST_F(StateCrashTest, Leaves_no_state_behind_when_it_dies_before_reading_the_one_that_it_moved_away) {
+TEST_F(StateCrashTest, Leaves_the_state_to_the_next_start_when_it_dies_while_reading_it) {
   EXPECT_TRUE(take_with({SYS_read}, end_of_process).killed);
+  EXPECT_EQ(files_.names(), Names{"crier.state"});
+  EXPECT_TRUE(next_start_finds_a_state());
+}
+
+TEST_F(StateCrashTest, Leaves_no_state_behind_when_it_dies_after_it_has_moved_it) {
+  EXPECT_TRUE(take_with({SYS_fsync}, end_of_process).killed);
   EXPECT_EQ(files_.names(), Names{"crier.state.taken"});
   EXPECT_FALSE(next_start_finds_a_state());
   EXPECT_TRUE(next_start_finds_a_state());
@@ -76,11 +86,6 @@ TEST_F(StateCrashTest, Leaves_the_state_to_the_next_start_when_it_dies_before_mo
   EXPECT_TRUE(take_with(rename_calls, end_of_process).killed);
   EXPECT_EQ(files_.names(), Names{"crier.state"});
   EXPECT_TRUE(next_start_finds_a_state());
-}
-
-TEST_F(StateCrashTest, Has_moved_the_state_before_it_syncs) {
-  EXPECT_TRUE(take_with({SYS_fsync}, end_of_process).killed);
-  EXPECT_EQ(files_.names(), Names{"crier.state.taken"});
 }
 
 TEST_F(StateCrashTest, Does_not_start_with_a_state_that_it_cannot_move_away) {
@@ -95,8 +100,7 @@ TEST_F(StateCrashTest, Does_not_start_with_a_state_of_which_it_is_not_sure_that_
 
 TEST_F(StateCrashTest, Starts_without_a_state_that_cannot_be_read_and_sets_it_aside) {
   const Outcome outcome = take_with({SYS_read}, EIO);
-  EXPECT_NE(outcome.said.find("cannot read " + files_.path("crier.state.taken") + ": Input/output error"),
-            std::string::npos)
+  EXPECT_NE(outcome.said.find("cannot read " + files_.path("crier.state") + ": Input/output error"), std::string::npos)
       << outcome.said;
   ASSERT_EQ(files_.names().size(), 1U);
   EXPECT_TRUE(files_.names().begin()->starts_with("crier.state.damaged-"));
@@ -127,7 +131,7 @@ TEST_F(StateCrashTest, Says_what_failed_when_a_state_cannot_be_saved_and_keeps_t
 TEST_F(StateCrashTest, Does_not_call_a_state_saved_before_its_name_is_on_the_disk) {
   const Outcome outcome = in_child([&]() -> std::string {
     auto directory = StateDir::open(files_.path());
-    if (!directory || !directory->take(bytes_max)) return "no state to begin with";
+    if (!directory || !directory->take(bytes_max) || directory->commit()) return "no state to begin with";
     fail_at({SYS_fsync}, EIO, descriptor_of(files_.path()));
     return save(*directory);
   });
@@ -169,6 +173,7 @@ TEST_F(StateCrashTest, Leaves_nothing_half_written_whenever_the_disk_becomes_ful
   auto directory = StateDir::open(files_.path());
   ASSERT_TRUE(directory) << directory.error();
   ASSERT_TRUE(directory->take(bytes_max));
+  ASSERT_FALSE(directory->commit());
   const std::size_t size = written(small_state()).size();
   for (std::size_t bytes = 0; bytes < size; ++bytes) {
     std::string said;

@@ -27,6 +27,7 @@ class StateDirTest : public ::testing::Test {
   static Taken take(StateDir& directory) {
     auto taken = directory.take(bytes_max, now);
     EXPECT_TRUE(taken) << taken.error();
+    EXPECT_FALSE(directory.commit());
     return std::move(*taken);
   }
   static std::string save(StateDir& directory, const SavedState& state) {
@@ -64,29 +65,68 @@ TEST_F(StateDirTest, Gives_the_next_life_what_the_last_one_left) {
   EXPECT_EQ(files_.names(), Names{"crier.state"});
 }
 
-TEST_F(StateDirTest, Takes_a_state_away_before_anybody_can_use_it) {
+TEST_F(StateDirTest, Has_moved_a_state_away_before_anybody_can_use_it) {
   live(small_state());
   StateDir directory = open();
   ASSERT_TRUE(take(directory).state);
   EXPECT_EQ(files_.names(), Names{"crier.state.taken"});
 }
 
-TEST_F(StateDirTest, Takes_back_what_the_next_life_did_not_want_and_saves_again) {
-  StateDir directory = open();
-  ASSERT_FALSE(take(directory).state);
-  ASSERT_EQ(save(directory, small_state()), "");
+// What a process has written for another one, which has the lock too.
+class OfferedStateTest : public StateDirTest {
+ protected:
+  OfferedStateTest() {
+    static_cast<void>(take(directory_));
+    EXPECT_EQ(save(directory_, small_state()), "");
+  }
+  StateDir next() {
+    auto next = StateDir::adopt(files_.path(), FileDescriptor(::dup(directory_.lock_descriptor())));
+    EXPECT_TRUE(next) << next.error();
+    return std::move(*next);
+  }
+  StateDir directory_ = open();
+};
+
+TEST_F(OfferedStateTest, Is_the_other_one_s_when_it_commits_and_cannot_be_taken_back_then) {
+  StateDir other = next();
+  ASSERT_EQ(*other.take_offered(bytes_max), small_state());
+  EXPECT_FALSE(other.commit());
+  const auto back = directory_.take_back();
+  ASSERT_TRUE(back);
+  EXPECT_FALSE(*back);
+  EXPECT_EQ(files_.names(), Names{"crier.state.taken"});
+}
+
+TEST_F(OfferedStateTest, Can_be_taken_back_until_then_and_saved_again) {
   {
-    // The next one has the lock too, and gives up after it took the state.
-    const int shared = ::dup(directory.lock_descriptor());
-    auto next = StateDir::adopt(files_.path(), FileDescriptor(shared));
-    ASSERT_TRUE(next) << next.error();
-    ASSERT_TRUE(take(*next).state);
+    StateDir other = next();
+    ASSERT_TRUE(other.take_offered(bytes_max));
+    const auto back = directory_.take_back();
+    ASSERT_TRUE(back);
+    EXPECT_TRUE(*back);
+    EXPECT_EQ(other.commit(), "cannot move away " + files_.path("crier.state") + ": No such file or directory");
   }
   EXPECT_FALSE(StateDir::open(files_.path())) << "the lock is still this one's";
-  EXPECT_FALSE(directory.take_back());
-  EXPECT_EQ(files_.names(), Names{});
-  ASSERT_EQ(save(directory, small_state()), "");
+  ASSERT_EQ(save(directory_, small_state()), "");
   EXPECT_EQ(files_.names(), Names{"crier.state"});
+}
+
+TEST_F(OfferedStateTest, Is_refused_and_left_where_it_is_when_it_is_not_to_be_believed) {
+  EXPECT_FALSE(next().take_offered(10));
+  ASSERT_EQ(::chmod(files_.path("crier.state").c_str(), 0620), 0);
+  EXPECT_FALSE(next().take_offered(bytes_max));
+  EXPECT_EQ(files_.names(), Names{"crier.state"});
+  std::filesystem::remove(files_.path("crier.state"));
+  EXPECT_FALSE(next().take_offered(bytes_max)) << "there must be one";
+}
+
+TEST_F(StateDirTest, Leaves_the_state_to_the_next_start_when_a_start_comes_to_nothing) {
+  live(small_state());
+  {
+    StateDir directory = open();
+    ASSERT_TRUE(directory.take(bytes_max, now)->state);
+  }
+  EXPECT_TRUE(live(small_state()).state);
 }
 
 TEST_F(StateDirTest, Finds_nothing_after_a_life_that_ended_without_saving_and_says_so) {
@@ -254,7 +294,7 @@ TEST_F(StateDirTest, Sets_aside_what_is_no_file_without_opening_it) {
     TemporaryDirectory::write(files_.path("crier.state.taken"), "of the life before");
     EXPECT_NE(note_of_next_start().find("because it is no regular file"), std::string::npos);
   }
-  EXPECT_EQ(files_.names(), (Names{damaged_now, damaged_now + "-1"}));
+  EXPECT_EQ(files_.names(), (Names{damaged_now, damaged_now + "-1", "crier.state.taken"}));
 }
 
 TEST_F(StateDirTest, Does_not_believe_what_others_could_have_written) {
