@@ -69,7 +69,7 @@ Result<std::monostate, std::string> Server::take_state() {
     }
     if (predecessor_) {
       auto offered = state_dir_->take_offered(state_bytes_max(config_.limits));
-      if (!offered) return "cannot take over: the running broker's state cannot be taken up, because " + offered.error();
+      if (!offered) return "cannot take over: its state cannot be taken up, because " + offered.error();
       saved = std::move(*offered);
     } else {
       auto taken = state_dir_->take(state_bytes_max(config_.limits));

@@ -289,7 +289,8 @@ def test_a_successor_that_may_not_read_so_much_leaves_the_old_process_as_it_was(
     for _ in range(10):
         publish(broker, "room", *["x" * 30_000] * 30)
     small = tmp_path / "small.toml"
-    small.write_text(config + '[limits]\nhistory_bytes_max = "1MiB"\nchannels_max = 1000\nidempotency_keys_max = 1000\n')
+    small.write_text(config + '[limits]\nhistory_bytes_max = "1MiB"\nchannels_max = 1000\n'
+                     'idempotency_keys_max = 1000\n')
     done = subprocess.run([BINARY, "serve", "--config", str(small), "--take-over", "--listen", "127.0.0.1:0", "--admin",
                            "127.0.0.1:0"], capture_output=True, text=True, timeout=60 * SLOWNESS, check=False)
     assert done.returncode == 1 and "state cannot be taken up" in done.stderr
