@@ -108,6 +108,15 @@ def dial(broker, receive_bytes=None, context=None):
     return connection
 
 
+def read_to_the_end(connection):
+    """Everything until the end of the stream, or a reset."""
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            got += piece
+    return got
+
+
 class HttpAnswer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body

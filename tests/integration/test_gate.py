@@ -8,7 +8,7 @@ import time
 import pytest
 
 from broker_process import SLOWNESS, eventually
-from clients import PATIENCE, RawHttp, RawWebSocket, upgrade_request
+from clients import PATIENCE, RawHttp, RawWebSocket, read_to_the_end, upgrade_request
 from entrances import Refused, Session, post
 from event_streams import ACCEPT, target
 from http_wire import answers_to_the_end, get
@@ -26,14 +26,6 @@ def refused(broker, reason):
 
 def dial(broker, source="127.0.0.1"):
     return socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE, source_address=(source, 0))
-
-
-def read_to_the_end(connection):
-    got = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            got += piece
-    return got
 
 
 def gets_in(broker, source="127.0.0.1", before=b""):

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from broker_process import SLOWNESS, eventually, scaled
-from clients import (CLOSE, FIN, PATIENCE, PING, TEXT, RawHttp, RawWebSocket, connect, dial, frame, text_frame,
-                     upgrade_request)
+from clients import (CLOSE, FIN, PATIENCE, PING, TEXT, RawHttp, RawWebSocket, connect, dial, frame,
+                     read_to_the_end, text_frame, upgrade_request)
 
 SHORT = '[limits]\nhandshake_timeout = "300ms"\nbody_timeout = "300ms"\n'
 
@@ -21,15 +21,6 @@ SHORT = '[limits]\nhandshake_timeout = "300ms"\nbody_timeout = "300ms"\n'
 def reset(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
-
-
-def read_to_the_end(connection):
-    """Everything until the end of the stream, or a reset."""
-    got = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            got += piece
-    return got
 
 
 async def assert_alive(broker):

@@ -9,7 +9,7 @@ import json
 import struct
 
 from broker_process import eventually
-from clients import CLOSE, FIN, PING, PONG, RawHttp, RawWebSocket, dial, frame, text_frame
+from clients import CLOSE, FIN, PING, PONG, RawHttp, RawWebSocket, dial, frame, read_to_the_end, text_frame
 from entrances import Session, post
 from event_streams import Stream
 from http_wire import answers_to_the_end, get
@@ -34,14 +34,6 @@ def dropped(broker):
 
 def limit_exceeded(broker, op):
     return broker.metric("crier_commands_total", op=op, outcome="limit_exceeded")
-
-
-def read_to_the_end(connection):
-    got = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            got += piece
-    return got
 
 
 def json_of(raw):

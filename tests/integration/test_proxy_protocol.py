@@ -1,6 +1,5 @@
 """The PROXY protocol, version 2: whose connection it is comes first, required or refused, never guessed."""
 
-import contextlib
 import json
 import socket
 import struct
@@ -9,7 +8,7 @@ import time
 import pytest
 
 from broker_process import SLOWNESS, eventually
-from clients import PATIENCE, trust, upgrade_request
+from clients import PATIENCE, read_to_the_end, trust, upgrade_request
 from http_wire import get
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -46,14 +45,6 @@ def with_checksum(wrong=0):
 
 def dial(broker):
     return socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE)
-
-
-def read_to_the_end(connection):
-    got = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            got += piece
-    return got
 
 
 def refused(broker):
