@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/net/url_channels.hpp"
 #include "broker/runtime/jitter.hpp"
 #include "protocol/command/stream_position.hpp"
 #include "protocol/http/event_stream.hpp"
@@ -25,8 +26,19 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-void add(std::vector<std::string>& channels, std::string channel) {
-  if (std::find(channels.begin(), channels.end(), channel) == channels.end()) channels.push_back(std::move(channel));
+StreamRequest starting_at(std::vector<session::ChannelAtConnect> channels) {
+  StreamRequest request;
+  for (session::ChannelAtConnect& channel : channels) {
+    request.channels.push_back(std::move(channel.name));
+    request.resume.push_back(std::move(channel.since));
+  }
+  return request;
+}
+
+void add(StreamRequest& request, const std::string& channel) {
+  if (std::ranges::find(request.channels, channel) != request.channels.end()) return;
+  request.channels.push_back(channel);
+  request.resume.emplace_back();
 }
 
 Refusal too_many_channels(std::string_view who) {
@@ -74,27 +86,21 @@ bool wants_event_stream(const http::RequestHead& head) {
 
 Result<StreamRequest, Refusal> check_stream_request(const http::RequestHead& head,
                                                     std::span<const std::string> claimed) {
-  StreamRequest request;
-  FoundId id{parameter_name, ""};
-  for (auto& [name, value] : http::parse_query(head.query())) {
-    if (name == parameter_name) {
-      id.text = std::move(value);
-      continue;
-    }
-    if (name != "channel") continue;
-    const std::string fault =
-        command::looks_like_pattern(value) ? command::check_channel_pattern(value) : command::check_channel_name(value);
-    if (!fault.empty()) return bad_request("bad_channel", "channel in the URL: " + fault);
-    add(request.channels, std::move(value));
-    if (request.channels.size() > command::stream_channels_max) return too_many_channels("the URL names");
-  }
-  for (const std::string& channel : claimed) add(request.channels, channel);
+  auto named = channels_of_url(head.query());
+  if (!named) return std::move(named.error());
+  if (named->size() > command::stream_channels_max) return too_many_channels("the URL names");
+  StreamRequest request = starting_at(std::move(*named));
+  for (const std::string& channel : claimed) add(request, channel);
   if (request.channels.size() > command::stream_channels_max) return too_many_channels("the URL and the token name");
   if (request.channels.empty()) {
     return bad_request("bad_channel", "an event stream needs a channel: name one or more in the URL (?channel=a)");
   }
+  FoundId id{parameter_name, ""};
+  for (auto& [name, value] : http::parse_query(head.query())) {
+    if (name == parameter_name) id.text = std::move(value);
+  }
   // A browser comes back with the URL that it began with, and with the id of the last event that it saw: the
-  // header is the newer one of the two.
+  // header is the newer one of the two, and newer than any `since`.
   if (head.count(header_name) > 1) return bad_request("bad_position", "more than one Last-Event-ID header");
   if (const std::string* const header = head.find(header_name); header != nullptr && !header->empty()) {
     id = {header_name, *header};

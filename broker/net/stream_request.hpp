@@ -16,7 +16,7 @@ namespace crier::net {
 
 struct StreamRequest {
   std::vector<std::string> channels;  // names and patterns, each once, in the URL's order
-  // Of each channel; empty for a stream that resumes nothing.
+  // Where each of them stood; none: it begins anew.
   std::vector<std::optional<command::Position>> resume;
 };
 

@@ -155,7 +155,7 @@ BrokerTransport::BrokerTransport(Connection& connection, const websocket::Upgrad
   session_.emplace(connection.worker().environment(), connection, *ending_as_.session, form_for(upgrade));
 }
 
-void BrokerTransport::start(std::span<const std::string> channels, session::PrincipalPtr principal) {
+void BrokerTransport::start(std::span<const session::ChannelAtConnect> channels, session::PrincipalPtr principal) {
   session_->start(channels, std::move(principal));
 }
 

@@ -66,7 +66,7 @@ class WebSocketTransport : public Transport {
 class BrokerTransport final : public WebSocketTransport {
  public:
   BrokerTransport(Connection& connection, const websocket::Upgrade& upgrade);
-  void start(std::span<const std::string> channels, session::PrincipalPtr principal);
+  void start(std::span<const session::ChannelAtConnect> channels, session::PrincipalPtr principal);
   [[nodiscard]] bool on_waiting(std::size_t bytes) override;
   void on_reload() override;
   void on_drain(std::chrono::milliseconds in) override;

@@ -11,7 +11,7 @@ WebSocketSession::WebSocketSession(Environment& environment, Host& host, hub::Se
   form_ = form;
 }
 
-void WebSocketSession::start(std::span<const std::string> channels, PrincipalPtr principal) {
+void WebSocketSession::start(std::span<const ChannelAtConnect> channels, PrincipalPtr principal) {
   introduce(std::move(principal));
   const config::Limits& limits = environment_.config.limits;
   command::Welcome welcome;
@@ -25,7 +25,7 @@ void WebSocketSession::start(std::span<const std::string> channels, PrincipalPtr
                     {"commands_per_message_max", command::commands_per_message_max},
                     {"channels_per_publish_max", command::channels_per_publish_max}};
   push(command::Push{std::move(welcome)});
-  for (const std::string& channel : channels) subscribe_at_connect(channel);
+  for (const ChannelAtConnect& channel : channels) subscribe_at_connect(channel.name, channel.since);
   subscribe_to_claimed();
 }
 

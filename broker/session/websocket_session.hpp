@@ -2,9 +2,9 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <string_view>
 
+#include "broker/session/channel_at_connect.hpp"
 #include "broker/session/client.hpp"
 
 namespace crier::session {
@@ -15,7 +15,7 @@ class WebSocketSession final : public Client {
 
   // Says welcome, then subscribes to the channels of the URL and of the token. `principal`: by the credential of the
   // handshake, null without one.
-  void start(std::span<const std::string> channels, PrincipalPtr principal = nullptr);
+  void start(std::span<const ChannelAtConnect> channels, PrincipalPtr principal = nullptr);
   // One message: a command or an array of commands, as text or, where that was agreed on, as CBOR.
   void on_text(std::string_view message);
   void on_cbor(std::string_view message);

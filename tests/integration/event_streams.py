@@ -20,8 +20,11 @@ PATIENCE = 15 * SLOWNESS
 
 
 def target(*channels, **query):
-    """The path of a stream."""
-    return "/message?" + urllib.parse.urlencode([("channel", channel) for channel in channels] + list(query.items()))
+    """The path of a stream. A channel is its name, or its name and where it goes on."""
+    fields = []
+    for channel in channels:
+        fields += [("channel", channel)] if isinstance(channel, str) else zip(("channel", "since"), channel)
+    return "/message?" + urllib.parse.urlencode(fields + list(query.items()))
 
 
 def publish(broker, *messages):

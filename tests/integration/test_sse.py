@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from broker_process import SLOWNESS, eventually
-from clients import RawHttp, request
+from clients import RawHttp, request, upgrade_request
 from event_streams import ACCEPT, Lines, Relay, Stream, publish, target
 from http_wire import get, post
 
@@ -196,6 +196,38 @@ def test_the_header_which_a_browser_keeps_up_to_date_goes_before_the_url(broker,
         assert stream.subscribed()[channel]["replayed"] == 0
 
 
+def test_positions_in_the_url_resume_the_channels_before_them(broker, channel):
+    a, b, c = (f"{channel}.{letter}" for letter in "abc")
+    positions = publish(broker, (a, 1), (b, 1), (a, 2), (b, 2), (c, 1))
+    with Stream(broker, (a, positions[0]), c, (b, positions[3])) as stream:
+        assert {name: data.get("recovered") for name, data in stream.subscribed(3).items()} == {a: True, b: True, c: None}
+        assert stream.messages(1) == [(a, 2)]
+        publish(broker, (a, 3))
+        assert stream.messages(1) == [(a, 3)]
+
+
+def test_an_id_goes_before_the_positions_in_the_url(broker, channel):
+    first = publish(broker, (channel, 1))[0]
+    with Stream(broker, channel) as stream:
+        stream.subscribed()
+        last_event_id = stream.last_event_id
+    with Stream(broker, (channel, first.partition(":")[0] + ":0"),
+                headers=f"Last-Event-ID: {last_event_id}\r\n") as stream:
+        assert stream.subscribed()[channel]["replayed"] == 0
+
+
+@pytest.mark.parametrize("query, fault", [
+    ("since=k3v9x0ab:1&channel=a", "stands behind the channel"),
+    ("channel=a&since=k3v9x0ab:1&since=k3v9x0ab:2", "given twice for a"),
+    ("channel=a.*&since=k3v9x0ab:1", "a.* is a pattern"),
+    ("channel=a&since=yesterday", "since in the URL: "),
+])
+@pytest.mark.parametrize("upgrades", [False, True])
+def test_a_since_in_the_url_that_belongs_to_nothing_is_refused(broker, query, fault, upgrades):
+    path = "/message?" + query
+    assert fault in (problem(broker, upgrade_request(broker, path)) if upgrades else refused(broker, path))
+
+
 def test_what_the_history_no_longer_has_is_not_pretended(start_broker, channel):
     broker = start_broker(config='[namespace.short]\nhistory = { messages = 2, age = "100s" }\n')
     name = "short:" + channel
@@ -260,7 +292,11 @@ def test_a_browsers_event_source_resumes_by_itself_when_its_connection_is_cut(br
 
 
 def refused(broker, path, headers=ACCEPT, status=400):
-    answer = request(broker, get(broker, path, headers))
+    return problem(broker, get(broker, path, headers), status)
+
+
+def problem(broker, asked, status=400):
+    answer = request(broker, asked)
     assert answer.status == status, answer.body
     assert answer.headers["content-type"].startswith("application/problem+json")
     return answer.json()["detail"]

@@ -82,7 +82,9 @@ class FakeClient {
   void say(std::string_view text) { session_->on_text(text); }
   void say_cbor(std::string_view bytes) { session_->on_cbor(bytes); }
   void start(const std::vector<std::string>& channels, session::PrincipalPtr principal = nullptr) {
-    session_->start(channels, std::move(principal));
+    std::vector<session::ChannelAtConnect> at_connect;
+    for (const std::string& channel : channels) at_connect.push_back({channel, std::nullopt});
+    session_->start(at_connect, std::move(principal));
   }
   // As a connection that writes what its socket takes and then tells the session how much waits. False: too
   // much does, and the connection is to end.
