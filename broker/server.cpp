@@ -107,6 +107,7 @@ int Server::run() {
   admin_->start();
   admin_->set_access(trust_.authenticator, config_.server.admin_hosts, config_.protects());
   admin_->set_drain([this] { return drain_on_request(); });
+  admin_->set_channels([this](std::size_t limit, auto answer) { list_busiest(limit, std::move(answer)); });
   look_at_files();
   print_summary();
   manager_.ready("serving");

@@ -53,6 +53,9 @@ class Server {
   void print_summary() const;
   void feed_watchdog();
 
+  // server_channels.cpp
+  void list_busiest(std::size_t limit, admin::AdminServer::ChannelsCallback answer);
+
   // server_state.cpp
   [[nodiscard]] Result<std::monostate, std::string> take_state();
   void make_workers(const std::optional<state::SavedState>& saved);

@@ -113,25 +113,23 @@ Result<std::vector<int>, std::string> Server::stand_still() {
   return descriptors;
 }
 
-// No batch is on its way between two loops when all that were sent have been taken, and a second look finds no more of
-// them: one that a loop sent after it was asked, and before the other was, would be missed by one look alone.
+// A loop that is quiet has taken all that was sent to it until then, and does nothing until something comes. One that
+// another loop sends to it after its answer, and before the other's own, is in the second look's sum of what was sent.
 bool Server::await_silence() {
   const auto deadline = std::chrono::steady_clock::now() + standstill_time_max;
   std::optional<std::uint64_t> seen;
   while (std::chrono::steady_clock::now() < deadline) {
     bool quiet = true;
     std::uint64_t sent = 0;
-    std::uint64_t taken = 0;
     for (const auto& worker : workers_) {
       std::future<net::Worker::Traffic> answer = worker->ask_traffic();
       if (answer.wait_until(deadline) != std::future_status::ready) return false;
       const net::Worker::Traffic traffic = answer.get();
       quiet = quiet && traffic.quiet;
       sent += traffic.batches_sent;
-      taken += traffic.batches_taken;
     }
-    if (quiet && sent == taken && seen == sent) return true;
-    seen = quiet && sent == taken ? std::optional(sent) : std::nullopt;
+    if (quiet && seen == sent) return true;
+    seen = quiet ? std::optional(sent) : std::nullopt;
     std::this_thread::sleep_for(standstill_poll);
   }
   return false;

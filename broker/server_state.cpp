@@ -116,8 +116,7 @@ Result<std::monostate, std::string> Server::write_state() {
   }
   std::size_t channels = 0;
   ShortHistories too_short;
-  const hub::Now now = net::now();
-  const std::int64_t now_ms = now.wall_ms + now.stepped_ms;  // as the state file has it
+  const std::int64_t now_ms = net::now().shown_ms();  // as the state file has it
   auto saved = state_dir_->save(head, [&](state::StateWriter& writer) {
     for (const auto& worker : workers_) {
       worker->on_loop([&] {

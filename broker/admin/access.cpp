@@ -75,8 +75,9 @@ Decision Access::refuse_host(const http::RequestHead& head) const {
 
 Decision Access::refuse_credential(const http::RequestHead& head, std::int64_t wall_s) const {
   if (is_probe(head)) return std::nullopt;
-  // Whoever is on this machine may look.
-  if (on_loopback_ && (anyone_may_act_ || head.path() != drain_path)) return std::nullopt;
+  // Whoever is on this machine may look at figures.
+  const bool figures = head.path() != drain_path && head.path() != channels_path;
+  if (on_loopback_ && (anyone_may_act_ || figures)) return std::nullopt;
   auto credential = net::find_credential(head);
   if (!credential) return std::move(credential.error());
   if (!*credential || !authenticator_) return net::unauthorized(std::string(needed));

@@ -13,18 +13,19 @@
 
 namespace crier::admin {
 
+inline constexpr std::string_view drain_path = "/drain";
+inline constexpr std::string_view channels_path = "/channels";
+
 // Three rules, in this order:
 // * the Host is loopback or one of `hosts` (server.admin_hosts), so that no rebound name reaches us: 421;
 // * the request is no other page's: its Origin, where there is one, is our own, and Sec-Fetch-Site, where there is one,
 //   says `same-origin` or `none`: 403. `same-site` is refused too, as to browsers all ports of localhost are one site;
 // * on a listener that is not on loopback it brings a service key with `manage`: 401, 403. What changes something (POST
-//   /drain) wants one on loopback too, outside protected mode.
+//   /drain) or names channels (/channels) wants one on loopback too, outside protected mode.
 //
 // /healthz and /readyz are for orchestrators, which call a container by whatever address it has today and hold no keys.
 // They tell nothing but "ok" and why we are not ready, so that they want no key, and take an address for a Host: nobody
 // can rebind one.
-inline constexpr std::string_view drain_path = "/drain";
-
 class Access {
  public:
   Access(bool on_loopback, std::vector<std::string> hosts) : on_loopback_(on_loopback), hosts_(std::move(hosts)) {}

@@ -8,7 +8,11 @@
 #include <asio/buffer.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
+#include <charconv>
 #include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "broker/admin/log_collector.hpp"
@@ -29,6 +33,10 @@ constexpr std::chrono::seconds idle_time_max{60};
 
 constexpr std::chrono::milliseconds pause_after_error{100};
 
+// Of GET /channels.
+constexpr std::size_t channels_usual = 20;
+constexpr std::size_t channels_max = 1000;
+
 http::Response text(int status, std::string body) {
   http::Response response;
   response.status = status;
@@ -37,9 +45,26 @@ http::Response text(int status, std::string body) {
   return response;
 }
 
+http::Response json(int status, std::string body) {
+  http::Response response = text(status, std::move(body));
+  response.content_type = "application/json";
+  return response;
+}
+
+std::string listing_of(const std::vector<hub::BusyChannel>& channels, bool more) {
+  nlohmann::json entries = nlohmann::json::array();
+  for (const hub::BusyChannel& channel : channels) {
+    entries.push_back({{"channel", channel.channel},
+                       {"subscribers", channel.subscriptions},
+                       {"published_per_second", std::round(channel.published_per_second * 10) / 10}});
+  }
+  return nlohmann::json{{"channels", std::move(entries)}, {"more", more}}.dump() + "\n";
+}
+
 }  // namespace
 
-// One connection: read a request, answer it, read the next. Kept alive by its own pending operations.
+// One connection: read a request, answer it, read the next. Kept alive by its own pending operations, and by
+// an answer that it waits for.
 class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(const AdminServer& server, asio::ip::tcp::socket socket)
@@ -91,12 +116,18 @@ class AdminServer::Exchange : public std::enable_shared_from_this<Exchange> {
         response.close = true;
         return write(response);
       }
-      http::Response response = server_.answer(parser_.head());
-      response.head_only = parser_.head().method == "HEAD";
-      response.close = !parser_.head().keep_alive() || response.status >= 400 || !server_.acceptor_.is_open();
-      parser_.reset();
-      return write(response);
+      return server_.answer(parser_.head(), [self = shared_from_this()](http::Response response) {
+        self->finish_request(std::move(response));
+      });
     }
+  }
+
+  void finish_request(http::Response response) {
+    if (!socket_.is_open()) return;  // its time was over before the answer came
+    response.head_only = parser_.head().method == "HEAD";
+    response.close = !parser_.head().keep_alive() || response.status >= 400 || !server_.acceptor_.is_open();
+    parser_.reset();
+    write(response);
   }
 
   void write(const http::Response& response) {
@@ -215,37 +246,51 @@ void AdminServer::make_room() {
   static_cast<void>(give_up_first([](const Exchange& exchange) { return exchange.answering(); }));
 }
 
-http::Response AdminServer::answer(const http::RequestHead& head) const {
-  http::Response response;
-  const hub::Now now = net::now();
-  if (auto refusal = access_.refuse(head, (now.wall_ms + now.stepped_ms) / 1000)) {
-    response = http::problem_response({refusal->status, std::string(refusal->code), std::move(refusal->detail), ""});
-    for (http::Header& header : refusal->headers) response.headers.push_back(std::move(header));
-  } else {
-    response = answer_place(head);
-  }
+void AdminServer::answer(const http::RequestHead& head, const std::function<void(http::Response)>& done) const {
   // No CORS headers, ever: no other page reads what is here.
-  net::add_answer_policy(response.headers);
-  return response;
+  const auto with_policy = [done](http::Response response) {
+    net::add_answer_policy(response.headers);
+    done(std::move(response));
+  };
+  auto refusal = access_.refuse(head, net::now().shown_ms() / 1000);
+  if (!refusal) return answer_place(head, with_policy);
+  http::Response response =
+      http::problem_response({refusal->status, std::string(refusal->code), std::move(refusal->detail), ""});
+  for (http::Header& header : refusal->headers) response.headers.push_back(std::move(header));
+  with_policy(std::move(response));
 }
 
-http::Response AdminServer::answer_place(const http::RequestHead& head) const {
+void AdminServer::answer_place(const http::RequestHead& head, const std::function<void(http::Response)>& done) const {
   if (head.path() == "/metrics") {
     http::Response response = text(200, metrics_text());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    return response;
+    return done(std::move(response));
   }
-  if (head.path() == "/healthz") return text(200, "ok\n");
+  if (head.path() == "/healthz") return done(text(200, "ok\n"));
   if (head.path() == "/readyz") {
     const std::string why = readiness_.not_ready_because(net::steady_ns() / 1'000'000);
-    return why.empty() ? text(200, "ready\n") : text(503, "not ready: " + why + "\n");
+    return done(why.empty() ? text(200, "ready\n") : text(503, "not ready: " + why + "\n"));
   }
-  if (head.path() == drain_path && drain_) {
-    http::Response response = text(202, drain_());
-    response.content_type = "application/json";
-    return response;
+  if (head.path() == drain_path && drain_) return done(json(202, drain_()));
+  if (head.path() == channels_path && channels_) return answer_channels(head, done);
+  done(text(404, "GET /metrics /healthz /readyz /channels, POST /drain\n"));
+}
+
+void AdminServer::answer_channels(const http::RequestHead& head,
+                                  const std::function<void(http::Response)>& done) const {
+  std::size_t limit = channels_usual;
+  for (const auto& [name, value] : http::parse_query(head.query())) {
+    if (name != "limit") continue;
+    const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), limit);
+    if (fault != std::errc{} || end != value.data() + value.size() || limit == 0 || limit > channels_max) {
+      return done(http::problem_response(
+          {400, "bad_request", "limit: expected 1 to " + std::to_string(channels_max) + ", found '" + value + "'",
+           ""}));
+    }
   }
-  return text(404, "/metrics /healthz /readyz\n");
+  channels_(limit, [done](const std::vector<hub::BusyChannel>& channels, bool more) {
+    done(json(200, listing_of(channels, more)));
+  });
 }
 
 std::string AdminServer::metrics_text() const {

@@ -18,6 +18,7 @@
 #include "broker/admin/readiness.hpp"
 #include "broker/admin/reload_status.hpp"
 #include "broker/auth/authenticator.hpp"
+#include "broker/hub/busiest.hpp"
 #include "protocol/http/request.hpp"
 #include "protocol/http/response_writer.hpp"
 
@@ -42,14 +43,19 @@ class AdminServer {
   void set_drain(std::function<std::string()> drain) { drain_ = std::move(drain); }
   [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
   [[nodiscard]] std::string address() const;
-  // The answer to a request; public for the tests.
-  [[nodiscard]] http::Response answer(const http::RequestHead& head) const;
+  // What GET /channels asks for: the busiest channels, at most so many, and whether there are more. It calls back on
+  // this thread, or never.
+  using ChannelsCallback = std::function<void(std::vector<hub::BusyChannel> channels, bool more)>;
+  void set_channels(std::function<void(std::size_t limit, ChannelsCallback)> ask) { channels_ = std::move(ask); }
 
  private:
   class Exchange;
   void accept();
   void make_room();
-  [[nodiscard]] http::Response answer_place(const http::RequestHead& head) const;
+  // Calls `done` at once, but for GET /channels.
+  void answer(const http::RequestHead& head, const std::function<void(http::Response)>& done) const;
+  void answer_place(const http::RequestHead& head, const std::function<void(http::Response)>& done) const;
+  void answer_channels(const http::RequestHead& head, const std::function<void(http::Response)>& done) const;
   [[nodiscard]] std::string metrics_text() const;
 
   asio::ip::tcp::acceptor acceptor_;
@@ -62,6 +68,7 @@ class AdminServer {
   std::shared_ptr<prometheus::Registry> registry_;
   std::list<std::weak_ptr<Exchange>> exchanges_;
   std::function<std::string()> drain_;
+  std::function<void(std::size_t, ChannelsCallback)> channels_;
   bool accepting_ = false;
   bool paused_ = false;
 };

@@ -21,6 +21,7 @@
 
 #include "broker/config/config.hpp"
 #include "broker/engine/engine.hpp"
+#include "broker/hub/busiest.hpp"
 #include "broker/hub/home_channel.hpp"
 #include "broker/hub/idempotency.hpp"
 #include "broker/hub/mail.hpp"
@@ -81,6 +82,8 @@ class Home final : private engine::Answers {
   // No publish waits for the engine.
   [[nodiscard]] bool settled() const noexcept { return pending_.empty(); }
   [[nodiscard]] std::uint64_t fanned_out() const noexcept { return fanned_out_; }
+  // One step of a walk through all channels, from the place that the last one answered; none: the walk is over.
+  [[nodiscard]] std::optional<std::uint64_t> offer_to(Busiest& busiest, std::uint64_t place) const;
   // Before the first request: the floor first.
   void restore_floor(std::uint64_t floor);
   void restore(const state::SavedChannel& channel, std::int64_t now_ms);

@@ -40,6 +40,12 @@ bool take_hex(std::string_view& text, std::size_t digits, Number& value) {
   return whole;
 }
 
+std::uint64_t subscriptions_of(const HomeChannel& channel) {
+  std::uint64_t count = 0;
+  for (const Interest& interest : channel.interests) count += interest.subscriptions;
+  return count;
+}
+
 }  // namespace
 
 std::string ListingPlace::text() const {
@@ -83,6 +89,16 @@ void Home::list(ShardId from, ListRequest& request) {
   send(from, ListAnswer{std::move(request.listing)});
 }
 
+std::optional<std::uint64_t> Home::offer_to(Busiest& busiest, std::uint64_t place) const {
+  const auto offer = [&](const HomeChannel& channel) {
+    if (channel.name().starts_with(internal_channel_prefix)) return;
+    const double published = channel.published.per_second(now_ms_);
+    const std::uint64_t subscriptions = subscriptions_of(channel);
+    if (published > 0 || subscriptions > 0) busiest.offer(channel.name(), subscriptions, published);
+  };
+  return channels_.visit_from(place, slots_per_step, [] { return false; }, offer);
+}
+
 void Home::add_to(ChannelListing& listing, HomeChannel& channel) {
   const std::string_view name = channel.name();
   if (name.starts_with(internal_channel_prefix)) return;
@@ -94,7 +110,7 @@ void Home::add_to(ChannelListing& listing, HomeChannel& channel) {
   if (listing.filter && !listing.filter->admits(name)) return;
   ChannelListing::Entry& entry = listing.entries.emplace_back();
   entry.channel = name;
-  for (const Interest& interest : channel.interests) entry.subscriptions += interest.subscriptions;
+  entry.subscriptions = subscriptions_of(channel);
   listing.bytes += name.size() + around_a_name;
 }
 

@@ -145,6 +145,7 @@ void Home::accept(ShardId from, PublishRequest& request, HomeChannel* channel, s
   if (channel != nullptr) {
     CRIER_ASSERT(offset > channel->top);  // the engine's order is the channel's (design rule 11)
     channel->top = offset;
+    channel->published.add(now_ms_);
   }
   fan_out(channel, message);
   if (!answered) acknowledge(from, request, message);

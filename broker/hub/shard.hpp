@@ -44,6 +44,9 @@ struct Now {
   std::int64_t steady_ns = 0;
   std::int64_t wall_ms = 0;
   std::int64_t stepped_ms = 0;  // by so much the wall clock was set since
+
+  // What people and other processes see.
+  [[nodiscard]] std::int64_t shown_ms() const noexcept { return wall_ms + stepped_ms; }
 };
 
 // What a shard needs of the world. Called on the shard's thread.

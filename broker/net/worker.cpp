@@ -213,6 +213,14 @@ void Worker::forget(Connection& connection) {
   want_turn();
 }
 
+void Worker::walk_busiest(hub::Busiest busiest, std::function<void(hub::Busiest)> done, std::uint64_t from) {
+  asio::post(context_, [this, busiest = std::move(busiest), done = std::move(done), from]() mutable {
+    const auto next = shard_.home().offer_to(busiest, from);
+    if (!next) return done(std::move(busiest));
+    walk_busiest(std::move(busiest), std::move(done), *next);
+  });
+}
+
 // Connections die at the end of a turn, when nothing refers to them any more.
 void Worker::bury() {
   for (Connection* const connection : dead_) {
@@ -248,9 +256,7 @@ void Worker::post(hub::ShardId to, std::unique_ptr<hub::Batch> batch) {
 
 void Worker::turn() {
   in_turn_ = true;
-  std::unique_ptr<hub::Batch> batches = inbox_.take();
-  for (const hub::Batch* batch = batches.get(); batch != nullptr; batch = batch->next.get()) ++batches_taken_;
-  shard_.receive(std::move(batches));
+  shard_.receive(inbox_.take());
   shard_.run_turn(now());
   flush();
   enforce_total();
@@ -352,7 +358,7 @@ runtime::Tick Worker::tick_at(std::int64_t steady_ms) const noexcept {
 
 void Worker::read_clocks() {
   const hub::Now clocks = now();
-  environment_.wall_s = (clocks.wall_ms + clocks.stepped_ms) / 1000;
+  environment_.wall_s = clocks.shown_ms() / 1000;
   environment_.steady_ms = clocks.steady_ns / 1'000'000;
 }
 

@@ -19,6 +19,7 @@
 #include "broker/auth/authenticator.hpp"
 #include "broker/config/config.hpp"
 #include "broker/engine/memory_engine.hpp"
+#include "broker/hub/busiest.hpp"
 #include "broker/hub/shard.hpp"
 #include "broker/net/admission.hpp"
 #include "broker/net/connection.hpp"
@@ -66,14 +67,15 @@ class Worker final : private hub::Surroundings {
   void unfreeze();
   // Before unfreeze: another process has taken over. As drain, but those go first who lose by waiting.
   void hand_over(std::chrono::milliseconds window);
-  // Nothing is on its way, in the loop or from it to another. What two calls answer alike, with no batch taken or sent
-  // between them, holds: see Server::settle.
+  // Nothing waits in the loop. When all loops were quiet twice, and none has sent a batch between, nothing is on its
+  // way between two of them: see Server::await_silence.
   struct Traffic {
     bool quiet = false;
     std::uint64_t batches_sent = 0;
-    std::uint64_t batches_taken = 0;
   };
   [[nodiscard]] std::future<Traffic> ask_traffic();
+  // Walks through the channels whose home this loop is, in steps between other work; calls `done` on this loop.
+  void walk_busiest(hub::Busiest busiest, std::function<void(hub::Busiest)> done, std::uint64_t from = 0);
   // Runs `what` on the loop and waits for its end; without a thread (before run_in_thread, after join), right here. Not
   // from a loop.
   void on_loop(const std::function<void()>& what);
@@ -175,7 +177,6 @@ class Worker final : private hub::Surroundings {
   bool shutting_down_ = false;
   bool frozen_ = false;
   std::uint64_t batches_sent_ = 0;
-  std::uint64_t batches_taken_ = 0;
   std::thread thread_;
 };
 

@@ -74,7 +74,7 @@ void Worker::unfreeze() {
 
 std::future<Worker::Traffic> Worker::ask_traffic() {
   std::packaged_task<Traffic()> task([this] {
-    return Traffic{!shard_.has_work() && !turn_posted_ && shard_.settled(), batches_sent_, batches_taken_};
+    return Traffic{inbox_.empty() && !shard_.has_work() && !turn_posted_ && shard_.settled(), batches_sent_};
   });
   std::future<Traffic> answer = task.get_future();
   asio::post(context_, std::move(task));

@@ -36,6 +36,9 @@ class Inbox {
     return head == nullptr;
   }
 
+  // The reader's thread. A batch that a writer pushes meanwhile may be missed.
+  [[nodiscard]] bool empty() const { return head_.load(std::memory_order_acquire) == nullptr; }
+
   // The reader's thread. All batches so far, oldest first, linked by `next`; nullptr when empty.
   [[nodiscard]] std::unique_ptr<Batch> take() {
     std::unique_ptr<Batch> newest(head_.exchange(nullptr, std::memory_order_acquire));

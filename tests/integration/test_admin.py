@@ -1,12 +1,14 @@
 """The administrative listener's own rules: names, pages, keys, and that nothing changes by asking."""
 
 import http.client
+import json
 import os
 import signal
 
 import pytest
 
 from broker_process import SLOWNESS, Broker, eventually
+from entrances import Session, post
 from tokens import Service
 
 SERVICES = [Service("manager", manage=True), Service("other")]
@@ -15,7 +17,7 @@ OPEN = """[server]
 hosts = ["broker.test"]
 admin_hosts = ["admin.test"]
 """ + "".join(service.toml() for service in SERVICES)
-PATHS = ["/metrics", "/healthz", "/readyz", "/nowhere"]
+PATHS = ["/metrics", "/healthz", "/readyz", "/channels", "/nowhere"]
 
 
 def ask(broker, path="/metrics", method="GET", host=None, **headers):
@@ -140,3 +142,42 @@ def test_a_reload_changes_who_may_read(start_broker):
     eventually(lambda: broker.metric("crier_config_last_reload_successful") == 0)
     assert broker.metric("crier_config_reloads_total", result="failure") >= 1
     assert ask(broker, host="new.test")[0] == 200
+
+
+# --- the busiest channels
+
+
+def busiest(broker, query="", **headers):
+    status, got, body = ask(broker, "/channels" + query, **headers)
+    assert status == 200 and got["Content-Type"] == "application/json", body
+    return json.loads(body)
+
+
+def test_the_busiest_channels_come_first_whoever_is_their_home(start_broker):
+    broker = start_broker(threads=3)
+    with Session(broker) as subscriber:
+        subscriber.subscribe("quiet")
+        for number in range(1, 11):
+            post(broker, [{"op": "publish", "channel": f"c{number}", "data": 1}] * number)
+        found = busiest(broker)
+        assert [entry["channel"] for entry in found["channels"]] == [f"c{n}" for n in range(10, 0, -1)] + ["quiet"]
+        rates = [entry["published_per_second"] for entry in found["channels"]]
+        assert rates == sorted(rates, reverse=True) and rates[0] > 0 and rates[-1] == 0
+        assert [entry["subscribers"] for entry in found["channels"]] == [0] * 10 + [1]
+        assert not found["more"]
+        found = busiest(broker, "?limit=2")
+        assert [entry["channel"] for entry in found["channels"]] == ["c10", "c9"] and found["more"]
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "many", ""])
+def test_a_limit_that_is_none_says_what_is_expected(broker, limit):
+    status, _, body = ask(broker, f"/channels?limit={limit}")
+    assert status == 400 and "expected 1 to 1000" in body
+
+
+def test_names_of_channels_are_for_managers_on_loopback_too(start_broker):
+    broker = start_broker(config=OPEN)
+    assert ask(broker, "/metrics")[0] == 200
+    assert ask(broker, "/channels")[0] == 401
+    assert ask(broker, "/channels", Authorization=f"Bearer {OTHER}")[0] == 403
+    assert busiest(broker, Authorization=f"Bearer {MANAGER}") == {"channels": [], "more": False}
