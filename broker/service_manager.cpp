@@ -5,11 +5,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
+#include "broker/net/unix_address.hpp"
+#include "broker/runtime/environment_variable.hpp"
 #include "broker/state/directory.hpp"
 
 namespace crier {
@@ -18,17 +18,6 @@ namespace {
 
 // To write a big state to a slow disk, and for another process to read it.
 constexpr std::chrono::microseconds standstill_time_max = std::chrono::minutes{5};
-
-std::string_view variable(const char* name) {
-  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before there are threads
-  return value == nullptr ? std::string_view{} : std::string_view(value);
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return !text.empty() && parsed.ptr == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
 
 // CLOCK_MONOTONIC, as systemd wants it beside RELOADING=1.
 std::string monotonic_us() {
@@ -39,13 +28,10 @@ std::string monotonic_us() {
 
 }  // namespace
 
-ServiceManager::ServiceManager() : socket_(variable("NOTIFY_SOCKET")) {
-  const auto interval = number(variable("WATCHDOG_USEC"));
-  const auto whose = number(variable("WATCHDOG_PID"));
-  const bool ours = !whose || *whose == static_cast<std::uint64_t>(::getpid());
-  if (!socket_.empty() && ours && interval && *interval > 0) {
-    watchdog_ = std::chrono::microseconds(static_cast<std::int64_t>(*interval));
-  }
+ServiceManager::ServiceManager() : socket_(runtime::variable("NOTIFY_SOCKET")) {
+  const auto interval = runtime::number_variable<std::int64_t>("WATCHDOG_USEC");
+  const bool ours = runtime::number_variable<pid_t>("WATCHDOG_PID").value_or(::getpid()) == ::getpid();
+  if (!socket_.empty() && ours && interval && *interval > 0) watchdog_ = std::chrono::microseconds(*interval);
 }
 
 void ServiceManager::ready(std::string_view status) const {
@@ -80,15 +66,13 @@ void ServiceManager::resume_watchdog() const {
 
 // Best effort: a manager that does not hear draws its own conclusions.
 void ServiceManager::tell(const std::string& state) const {
-  sockaddr_un address{};
-  if (socket_.empty() || socket_.size() >= sizeof(address.sun_path)) return;
-  address.sun_family = AF_UNIX;
-  socket_.copy(address.sun_path, socket_.size());
-  if (socket_.front() == '@') address.sun_path[0] = '\0';
+  auto address = net::unix_address(socket_);
+  if (!address) return;
+  if (socket_.front() == '@') address->sun_path[0] = '\0';  // an abstract one: its name ends with its last byte
   const state::FileDescriptor sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-  static_cast<void>(::sendto(sender.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                             reinterpret_cast<const sockaddr*>(&address), size));
+  static_cast<void>(
+      ::sendto(sender.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT, net::plain(*address), size));
 }
 
 }  // namespace crier

@@ -27,7 +27,6 @@ std::string door_path(const std::string& state_dir) {
 }
 
 Result<std::unique_ptr<Door>, std::string> Door::open(asio::io_context& context, const std::string& path, Owner owner) {
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) return "the path of the socket is too long: " + path;
   // Who holds the state directory's lock is the only one to have a door here: what is left is a dead broker's, or our
   // predecessor's.
   ::unlink(path.c_str());

@@ -1,11 +1,12 @@
 #include "broker/hand_over/predecessor.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "broker/net/unix_address.hpp"
 
 namespace crier::hand_over {
 
@@ -26,13 +27,11 @@ std::string unexpected(const Line& line) {
 }  // namespace
 
 Result<std::optional<Predecessor>, std::string> Predecessor::find(const std::string& door) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (door.size() >= sizeof(address.sun_path)) return "the path of the socket is too long: " + door;
-  door.copy(address.sun_path, door.size());
+  const auto address = net::unix_address(door);
+  if (!address) return "the path of the socket is too long: " + door;
   // Without waiting: a door with a queue before it is no door that opens.
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+  if (::connect(socket.get(), net::plain(*address), sizeof(*address)) == 0) {
     return std::optional(Predecessor(std::move(socket)));
   }
   if (errno == ENOENT || errno == ECONNREFUSED) return std::optional<Predecessor>{};

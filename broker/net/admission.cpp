@@ -138,12 +138,12 @@ Refusal refusal_of(NoRoom why) {
   std::vector<http::Header> later{{"Retry-After", jittered_retry_after()}};
   switch (why) {
     case NoRoom::connections:
-      return {503, "capacity", "unavailable", "the broker has as many connections as it may", std::move(later)};
+      return {503, reason_of(why), "unavailable", "the broker has as many connections as it may", std::move(later)};
     case NoRoom::connects_per_second:
-      return {503, "connects_per_second", "unavailable",
+      return {503, reason_of(why), "unavailable",
               "more connects in this second than limits.connects_per_second_max allows", std::move(later)};
     case NoRoom::connections_per_ip:
-      return {429, "connections_per_ip", "limit_exceeded",
+      return {429, reason_of(why), "limit_exceeded",
               "this address has as many connections as limits.connections_per_ip_max allows", std::move(later)};
   }
   __builtin_unreachable();

@@ -53,6 +53,15 @@ inline constexpr std::string_view cbor_media_type = "application/cbor";
 // There is no room for a connection, by the limit of this name.
 enum class NoRoom : std::uint8_t { connections, connects_per_second, connections_per_ip };
 inline constexpr std::size_t no_room_reasons = 3;
+// As a label for metrics and logs.
+[[nodiscard]] constexpr std::string_view reason_of(NoRoom why) {
+  switch (why) {
+    case NoRoom::connections: return "capacity";
+    case NoRoom::connects_per_second: return "connects_per_second";
+    case NoRoom::connections_per_ip: return "connections_per_ip";
+  }
+  __builtin_unreachable();
+}
 [[nodiscard]] Refusal refusal_of(NoRoom why);
 // As an answer before anything was read, behind which the connection ends.
 [[nodiscard]] std::string answer_of(NoRoom why);

@@ -149,9 +149,9 @@ void Connection::refuse_proxy_header(std::string_view why) {
 // Over TLS nobody could read an answer.
 void Connection::refuse_source() {
   constexpr NoRoom why = NoRoom::connections_per_ip;
-  worker_.metrics().refused.add(refusal_of(why).reason);
+  worker_.metrics().refused.add(reason_of(why));
   if (runtime::LogSite& site = runtime::log_sites().turned_away; site.admits()) {
-    site.write({{"reason", std::string(refusal_of(why).reason)}, {"client", peer_address()}});
+    site.write({{"reason", std::string(reason_of(why))}, {"client", peer_address()}});
   }
   if (extra_->beginning->contexts) return close();
   extra_->beginning.reset();

@@ -8,13 +8,12 @@
 
 #include <asio/ip/tcp.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "broker/net/listener.hpp"
+#include "broker/runtime/environment_variable.hpp"
 
 namespace crier::net {
 
@@ -22,20 +21,9 @@ namespace {
 
 constexpr int first_descriptor = 3;  // SD_LISTEN_FDS_START
 
-// NOLINTBEGIN(concurrency-mt-unsafe): the environment is read and changed before there are threads
-std::optional<int> number_in(const char* name) {
-  const char* const value = std::getenv(name);
-  if (value == nullptr) return std::nullopt;
-  const std::string_view text(value);
-  int number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
 std::string system_reason() {
-  return std::strerror(errno);
+  return std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): before there are threads
 }
-// NOLINTEND(concurrency-mt-unsafe)
 
 int option_of(int descriptor, int option) {
   int value = 0;
@@ -85,8 +73,8 @@ InheritedSockets::~InheritedSockets() {
 
 Result<InheritedSockets, std::string> InheritedSockets::from_environment() {
   InheritedSockets sockets;
-  const bool ours = number_in("LISTEN_PID") == ::getpid();
-  const int count = number_in("LISTEN_FDS").value_or(0);
+  const bool ours = runtime::number_variable<pid_t>("LISTEN_PID") == ::getpid();
+  const int count = runtime::number_variable<int>("LISTEN_FDS").value_or(0);
   // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   for (const char* const name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
   if (!ours) return sockets;

@@ -219,7 +219,7 @@ AddressKey Listener::counted_as(const sockaddr_storage& peer) const {
 void Listener::turn_away(int descriptor, NoRoom why, const sockaddr_storage& peer) {
   ++turned_away_.at(static_cast<std::size_t>(why));
   if (runtime::LogSite& site = runtime::log_sites().turned_away; site.admits()) {
-    site.write({{"reason", std::string(refusal_of(why).reason)}, {"client", text_of(peer)}, {"listener", address_}});
+    site.write({{"reason", std::string(reason_of(why))}, {"client", text_of(peer)}, {"listener", address_}});
   }
   if (secure()) {
     ::close(descriptor);

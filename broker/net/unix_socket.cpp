@@ -2,12 +2,13 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "broker/net/unix_address.hpp"
 
 namespace crier::net {
 
@@ -20,19 +21,8 @@ std::string failed(const std::string& what, const std::string& path) {
   return what + " unix:" + path + ": " + std::strerror(errno);
 }
 
-sockaddr_un address_of(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  return address;
-}
-
-const sockaddr* plain(const sockaddr_un& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
-}
-
 // Makes room for a socket of that name. "": there is room.
-std::string clear_stale(const std::string& path) {
+std::string clear_stale(const std::string& path, const sockaddr_un& address) {
   struct stat file{};
   if (::lstat(path.c_str(), &file) != 0) return errno == ENOENT ? "" : failed("cannot look at", path);
   if (!S_ISSOCK(file.st_mode)) {
@@ -40,7 +30,6 @@ std::string clear_stale(const std::string& path) {
   }
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (probe < 0) return failed("cannot open a socket for", path);
-  const sockaddr_un address = address_of(path);
   const bool refused = ::connect(probe, plain(address), sizeof(address)) != 0 && errno == ECONNREFUSED;
   ::close(probe);
   // Also if it has no room for us: somebody is there.
@@ -52,12 +41,13 @@ std::string clear_stale(const std::string& path) {
 }  // namespace
 
 Result<UnixSocket, std::string> UnixSocket::listen(const std::string& path, int backlog) {
-  if (std::string fault = clear_stale(path); !fault.empty()) return fault;
+  const auto address = unix_address(path);
+  if (!address) return "cannot listen on unix:" + path + ": the path is too long";
+  if (std::string fault = clear_stale(path, *address); !fault.empty()) return fault;
   UnixSocket socket;
   socket.descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket.descriptor_ < 0) return failed("cannot open a socket for", path);
-  const sockaddr_un address = address_of(path);
-  if (::bind(socket.descriptor_, plain(address), sizeof(address)) != 0) return failed("cannot listen on", path);
+  if (::bind(socket.descriptor_, plain(*address), sizeof(*address)) != 0) return failed("cannot listen on", path);
   socket.path_ = path;
   struct stat file{};
   if (::lstat(path.c_str(), &file) != 0) return failed("cannot look at", path);

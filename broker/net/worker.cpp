@@ -186,7 +186,7 @@ std::span<char> Worker::record() {
 }
 
 void Worker::count_turned_away(NoRoom why, std::size_t count) {
-  asio::post(context_, [this, why, count] { metrics_.refused.add(refusal_of(why).reason, count); });
+  asio::post(context_, [this, why, count] { metrics_.refused.add(reason_of(why), count); });
 }
 
 void Worker::apply(config::Config config, std::shared_ptr<const auth::Authenticator> authenticator) {

@@ -70,6 +70,22 @@ async def test_a_new_process_goes_on_where_the_old_one_stopped(start_broker, con
     assert "handed over" in old.errors()
 
 
+def test_a_history_that_new_messages_push_out_before_clients_come_back_is_told(start_broker, config):
+    config = config.replace("messages = 1000", "messages = 3").replace('"1s"', '"1h"')
+    old = start_broker(config=config)
+    publish(old, "brief", 1, 2, 3)
+    publish(old, "long", 1, 2)  # all that there ever was
+    new = take_over(start_broker, old, config)
+    told = [line for line in old.errors().splitlines() if "histories reach back less far" in line]
+    assert len(told) == 1 and 'channels="1"' in told[0] and 'channel="brief"' in told[0], told
+    assert 'drain_timeout_ms="3600000"' in told[0]
+    assert history(new, "brief")
+    old.signalled = True
+    for _ in range(2):  # the second one does not wait for the hour
+        old.process.send_signal(signal.SIGTERM)
+    old.process.wait(timeout=20 * SLOWNESS)
+
+
 async def test_who_has_something_to_say_is_told_that_it_was_not_stored_and_moves_at_once(start_broker, config):
     old = start_broker(config=config.replace('"1s"', '"1h"'))
     async with contextlib.AsyncExitStack() as stack:
