@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
 #include <string_view>
-#include <unordered_map>
-#include <variant>
 
+#include "tests/bench/load/option_fields.hpp"
 #include "tests/bench/load/text.hpp"
 
 namespace crier::bench {
@@ -52,11 +50,8 @@ Prints one JSON object on one line. Exit status: 0; 1 usage; 2 could not connect
 misordered, misrouted or corrupt deliveries.
 )";
 
-using Field = std::variant<std::string Options::*, int Options::*, double Options::*, bool Options::*,
-                           std::uint64_t Options::*, std::vector<int> Options::*>;
-
-const std::unordered_map<std::string_view, Field>& fields() {
-  static const std::unordered_map<std::string_view, Field> table{
+const OptionFields<Options>& fields() {
+  static const OptionFields<Options> table{
       {"--target", &Options::target},
       {"--scenario", &Options::scenario},
       {"--host", &Options::host},
@@ -88,23 +83,6 @@ const std::unordered_map<std::string_view, Field>& fields() {
   return table;
 }
 
-void read(std::string& out, const char* text) {
-  out = text;
-}
-void read(int& out, const char* text) {
-  out = std::atoi(text);
-}
-void read(double& out, const char* text) {
-  out = std::atof(text);
-}
-void read(std::uint64_t& out, const char* text) {
-  out = std::strtoull(text, nullptr, 10);
-}
-void read(std::vector<int>& out, const char* text) {
-  std::istringstream list(text);
-  for (std::string word; std::getline(list, word, ',');) out.push_back(std::atoi(word.c_str()));
-}
-
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -115,21 +93,9 @@ Options parse_options(int argc, char** argv) {
       std::fputs(help, stdout);
       std::exit(0);
     }
-    const auto found = fields().find(name);
-    if (found == fields().end()) {
-      if (name.starts_with('-') || !options.scenario.empty()) die("unknown option %s (see --help)", argv[i]);
-      options.scenario = name;
-    } else if (const auto* flag = std::get_if<bool Options::*>(&found->second)) {
-      options.*(*flag) = true;
-    } else {
-      if (i + 1 >= argc) die("%s needs a value", argv[i]);
-      const char* const value = argv[++i];
-      std::visit(
-          [&](auto field) {
-            if constexpr (!std::is_same_v<decltype(field), bool Options::*>) read(options.*field, value);
-          },
-          found->second);
-    }
+    if (take_option(fields(), options, argc, argv, i)) continue;
+    if (name.starts_with('-') || !options.scenario.empty()) die("unknown option %s (see --help)", argv[i]);
+    options.scenario = name;
   }
   if (options.target.empty() || options.scenario.empty()) {
     std::fputs(help, stderr);

@@ -2,11 +2,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
 #include <string_view>
-#include <unordered_map>
-#include <variant>
 
+#include "tests/bench/load/option_fields.hpp"
 #include "tests/bench/load/text.hpp"
 
 namespace crier::storm {
@@ -44,11 +42,8 @@ back with `since`. Prints "running" on standard error when publishing begins, an
 the end. Exit status: 0; 1 usage; 2 not connected, or not settled; 3 lost, twice, out of order or not recovered.
 )";
 
-using Field = std::variant<std::string Options::*, int Options::*, double Options::*, bool Options::*,
-                           std::uint64_t Options::*, std::vector<int> Options::*>;
-
-const std::unordered_map<std::string_view, Field>& fields() {
-  static const std::unordered_map<std::string_view, Field> table{
+const bench::OptionFields<Options>& fields() {
+  static const bench::OptionFields<Options> table{
       {"--host", &Options::host},
       {"--port", &Options::port},
       {"--tls", &Options::tls},
@@ -71,23 +66,6 @@ const std::unordered_map<std::string_view, Field>& fields() {
       {"--server-pid", &Options::server_pids},
   };
   return table;
-}
-
-void read(std::string& out, const char* text) {
-  out = text;
-}
-void read(int& out, const char* text) {
-  out = std::atoi(text);
-}
-void read(double& out, const char* text) {
-  out = std::atof(text);
-}
-void read(std::uint64_t& out, const char* text) {
-  out = std::strtoull(text, nullptr, 10);
-}
-void read(std::vector<int>& out, const char* text) {
-  std::istringstream list(text);
-  for (std::string word; std::getline(list, word, ',');) out.push_back(std::atoi(word.c_str()));
 }
 
 Mode mode_of(std::string_view name) {
@@ -115,19 +93,7 @@ Options parse_options(int argc, char** argv) {
   options.mode = mode_of(argc > 1 ? argv[1] : "");
   if (options.mode == Mode::restart) options.connections = 5000;
   for (int i = 2; i < argc; ++i) {
-    const auto found = fields().find(argv[i]);
-    if (found == fields().end()) bench::die("unknown option %s (see --help)", argv[i]);
-    if (const auto* flag = std::get_if<bool Options::*>(&found->second)) {
-      options.*(*flag) = true;
-      continue;
-    }
-    if (i + 1 >= argc) bench::die("%s needs a value", argv[i]);
-    const char* const value = argv[++i];
-    std::visit(
-        [&](auto field) {
-          if constexpr (!std::is_same_v<decltype(field), bool Options::*>) read(options.*field, value);
-        },
-        found->second);
+    if (!bench::take_option(fields(), options, argc, argv, i)) bench::die("unknown option %s (see --help)", argv[i]);
   }
   if (options.stayers < 0) options.stayers = options.mode == Mode::storm ? 200 : 0;
   options.tls = options.tls || options.tls_resume;
