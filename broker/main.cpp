@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/config/config_loader.hpp"
+#include "broker/exposure.hpp"
 #include "broker/log_level.hpp"
 #include "broker/runtime/log.hpp"
 #include "broker/server.hpp"
@@ -69,6 +70,9 @@ int main(int argc, char** argv) {
                    {program_path(argv[0]), {argv + 1, argv + argc}});
     case Action::check:
       if (const auto trust = crier::Trust::read(line.config); !trust) return tell_faults(line.file, trust.error());
+      for (const std::string& exposure : crier::exposures(line.config, line.file)) {
+        line.output += "warning: " + exposure + "\n";
+      }
       break;
     case Action::finished: break;
     case Action::tool: return run_tool(line);

@@ -73,7 +73,7 @@ Result<std::monostate, std::string> Server::open() {
     return faults;
   }
   trust_ = std::move(*trust);
-  trust_.tell_remarks();
+  trust_.tell_remarks(config_, file_);
   if (auto inherited = inherit(); !inherited) return inherited;
   if (auto taken = take_state(); !taken) return taken;
   const net::Opening opening{.proxy_header = config_.server.proxy_protocol, .tls = trust_.tls};

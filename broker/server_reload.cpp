@@ -87,7 +87,7 @@ std::vector<std::string> Server::take_up() {
   config_ = std::move(plan->config);
   watch_files(wanted);
   trust_ = std::move(*trust);
-  trust_.tell_remarks();
+  trust_.tell_remarks(config_, file_);
   runtime::set_log_level(log_level(config_.log.level));
   gate_.configure(config_.limits);
   for (const auto& listener : listeners_) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/exposure.hpp"
 #include "broker/runtime/log.hpp"
 
 namespace crier {
@@ -27,9 +28,12 @@ Result<Trust, std::vector<std::string>> Trust::read(const config::Config& config
   return trust;
 }
 
-void Trust::tell_remarks() const {
+void Trust::tell_remarks(const config::Config& config, const std::string& file) const {
   for (const std::string& remark : authenticator->remarks()) {
     runtime::log(runtime::LogLevel::warn, "a key file is not used wholly", {{"remark", remark}});
+  }
+  for (const std::string& exposure : exposures(config, file)) {
+    runtime::log(runtime::LogLevel::warn, "a secret is exposed", {{"exposure", exposure}});
   }
 }
 

@@ -20,7 +20,7 @@ struct Trust {
   // Every fault of every file, a sentence each.
   [[nodiscard]] static Result<Trust, std::vector<std::string>> read(const config::Config& config);
   // Into the log, what is no fault and yet worth knowing: a key that was left out, say.
-  void tell_remarks() const;
+  void tell_remarks(const config::Config& config, const std::string& file) const;
 };
 
 }  // namespace crier

@@ -44,6 +44,21 @@ def test_check_says_in_one_line_that_a_file_is_sound_and_then_what_it_allows(fil
     assert SECRET not in answer.stdout
 
 
+def test_check_and_the_log_warn_of_secrets_that_others_may_see(file, start_broker):
+    text = f'[server]\nlisten = ["0.0.0.0:0"]\nhosts = ["a.example"]\n[auth.jwt]\nsecret = "{SECRET}"\n'
+    path = file(text)
+    path.chmod(0o640)
+    warnings = [line for line in crier("check", path).stdout.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1 and "0.0.0.0:0 is without TLS: tokens and keys travel in the clear" in warnings[0]
+    path.chmod(0o644)
+    warnings = [line for line in crier("check", path).stdout.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 2 and f"{path} holds auth.jwt.secret and may be read by everybody" in warnings[1]
+    proxied = text.replace("hosts", 'trusted_proxies = ["10.0.0.0/8"]\nhosts')
+    behind = file(proxied.replace(f'secret = "{SECRET}"\n', ""))
+    assert "warning" not in crier("check", behind, CRIER_AUTH__JWT__SECRET=SECRET).stdout
+    assert "a secret is exposed" in start_broker(config=text).errors()
+
+
 def test_check_takes_the_reference_file():
     assert crier("check", ROOT / "deploy" / "crier.toml").returncode == 0
 
