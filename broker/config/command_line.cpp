@@ -69,7 +69,8 @@ struct Tool {
   const char* description;
 };
 constexpr std::array tools{Tool{"drain", "End a running broker without losing anything"},
-                           Tool{"key", "Make a service key"}, Tool{"token", "Make or look into a token"}};
+                           Tool{"health", "Ask a broker whether it is well"}, Tool{"key", "Make a service key"},
+                           Tool{"token", "Make or look into a token"}};
 
 // What the words were, before anything is known about their values.
 struct Words {

@@ -9,6 +9,7 @@
 namespace crier::tools {
 
 [[nodiscard]] Outcome drain(std::span<const std::string> arguments);
+[[nodiscard]] Outcome health(std::span<const std::string> arguments);
 [[nodiscard]] Outcome key_new(std::span<const std::string> arguments);
 [[nodiscard]] Outcome token_new(std::span<const std::string> arguments);
 [[nodiscard]] Outcome token_inspect(std::span<const std::string> arguments);

@@ -1,14 +1,11 @@
 // `crier drain`: asks a running broker to end in good order, and waits until it has.
 #include <array>
-#include <asio/connect.hpp>
 #include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/read.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/write.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "broker/tools/admin_call.hpp"
 #include "broker/tools/commands.hpp"
 #include "broker/tools/input.hpp"
 #include "broker/tools/options.hpp"
@@ -40,75 +37,12 @@ constexpr milliseconds look_every{100};
 // Beyond what it said: to write a big state.
 constexpr milliseconds grace{60'000};
 
-struct Answer {
-  int status = 0;  // 0: none; `body` says why
-  std::string body;
-  bool nobody = false;  // listens there
-};
-
-// One request, one answer, then the end: no more of HTTP is needed here.
-Answer ask(const std::string& address, const std::string& request) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return {0, "is no HOST:PORT"};
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  asio::io_context context;
-  asio::ip::tcp::resolver resolver(context);
-  asio::ip::tcp::socket socket(context);
-  std::string received;
-  asio::error_code outcome = asio::error::timed_out;
-  const auto finish = [&](const asio::error_code& error) { outcome = error; };
-  const auto read = [&](const asio::error_code& error, std::size_t /*sent*/) {
-    if (error) return finish(error);
-    asio::async_read(socket, asio::dynamic_buffer(received),
-                     [&](const asio::error_code& end, std::size_t /*got*/) { finish(end); });
-  };
-  const auto write = [&](const asio::error_code& error, const asio::ip::tcp::endpoint& /*where*/) {
-    if (error) return finish(error);
-    asio::async_write(socket, asio::buffer(request), read);
-  };
-  resolver.async_resolve(host, address.substr(colon + 1), [&](const asio::error_code& error, const auto& places) {
-    if (error) return finish(error);
-    asio::async_connect(socket, places, write);
-  });
-  context.run_for(answer_time_max);
-  // Who ends in the middle of a long state closes no connection before, but has answered.
-  const bool answered = received.find("\r\n\r\n") != std::string::npos;
-  if (outcome != asio::error::eof && !answered) {
-    return {0, outcome.message(), outcome == asio::error::connection_refused};
-  }
-  // "HTTP/1.1 202 Accepted"
-  const std::size_t space = received.find(' ');
-  const std::size_t body = received.find("\r\n\r\n");
-  if (!received.starts_with("HTTP/1.") || space == std::string::npos || body == std::string::npos) {
-    return {0, "does not speak HTTP: is that the administrative listener?"};
-  }
-  return {std::atoi(received.c_str() + space), received.substr(body + 4)};
-}
-
-std::string request_of(std::string_view method, std::string_view path, const std::string& address,
-                       const std::string& key) {
-  std::string request = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: " + address +
-                        "\r\nConnection: close\r\nContent-Length: 0\r\n";
-  if (!key.empty()) request += "Authorization: Bearer " + key + "\r\n";
-  return request + "\r\n";
-}
-
-// What a problem body says, for people.
-std::string reason_of(const Answer& answer) {
-  const auto body = nlohmann::json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-  if (body.is_object() && body.contains("detail") && body["detail"].is_string()) {
-    return body["detail"].get<std::string>();
-  }
-  return "it answered " + std::to_string(answer.status);
-}
-
 // Until nobody listens there, or the process that comes after it answers. Whoever does not answer writes its state.
 bool await_end(const std::string& address, milliseconds time_max) {
   const auto deadline = std::chrono::steady_clock::now() + time_max;
-  const std::string question = request_of("GET", "/readyz", address, "");
+  const std::string question = admin_request("GET", "/readyz", address, "");
   while (std::chrono::steady_clock::now() < deadline) {
-    const Answer answer = ask(address, question);
+    const AdminAnswer answer = ask_admin(address, question, answer_time_max);
     if (answer.nobody || (answer.status != 0 && answer.body.find("draining") == std::string::npos)) return true;
     asio::io_context context;
     asio::steady_timer pause(context, look_every);
@@ -132,7 +66,7 @@ Outcome drain(std::span<const std::string> arguments) {
       return refused(drain_usage, "--key-file: " + *file + ": holds more than a line");
     }
   }
-  const Answer begun = ask(address, request_of("POST", "/drain", address, key));
+  const AdminAnswer begun = ask_admin(address, admin_request("POST", "/drain", address, key), answer_time_max);
   if (begun.status == 0) return refused(drain_usage, address + ": " + begun.body);
   if (begun.status != 202) return refused(drain_usage, address + ": " + reason_of(begun));
   const auto body = nlohmann::json::parse(begun.body, nullptr, /*allow_exceptions=*/false);

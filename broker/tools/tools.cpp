@@ -38,6 +38,7 @@ std::string help_text(std::string_view tool) {
 
 Outcome run_tool(std::string_view tool, std::span<const std::string> arguments) {
   if (tool == "drain") return drain(arguments);
+  if (tool == "health") return health(arguments);
   if (arguments.empty()) return {exit_usage, "", help_text(tool)};
   const std::string& word = arguments.front();
   if (word == "--help" || word == "-h") return {exit_done, help_text(tool), ""};

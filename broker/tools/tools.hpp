@@ -1,5 +1,5 @@
-// `crier drain`, `crier key` and `crier token`: what operators and developers do with keys and tokens beside a running
-// broker.
+// `crier drain`, `crier health`, `crier key` and `crier token`: what operators and developers do with keys and tokens
+// beside a running broker.
 #pragma once
 
 #include <span>

@@ -4,10 +4,11 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
-from broker_process import SLOWNESS, Broker, eventually
+from broker_process import BINARY, SLOWNESS, Broker, eventually
 from entrances import Session, post
 from tokens import Service
 
@@ -97,6 +98,13 @@ def test_asking_changes_no_gauge_and_no_subscription(broker):
     for path in ("/", "/disconnect?user=a", "/reload", "/quit", "/metrics?reset=1", "/-/quit"):
         ask(broker, path)
     assert settled() == before
+
+
+def test_crier_health_wants_no_key_off_loopback_either(open_to_all):
+    url = f"http://127.0.0.1:{open_to_all.admin_port}/readyz"
+    done = subprocess.run([BINARY, "health", "--url", url], capture_output=True, text=True, timeout=30 * SLOWNESS,
+                          check=False)
+    assert (done.returncode, done.stdout) == (0, f"{url}: ready\n")
 
 
 def test_off_loopback_every_answer_but_a_probe_wants_the_key_of_a_manager(open_to_all):

@@ -36,7 +36,7 @@ OURS = {
     "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools"],
 }
 
-NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/drain_tool\.cpp|service_manager\.cpp|"
+NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|service_manager\.cpp|"
            r"server[^/]*|main\.cpp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.
