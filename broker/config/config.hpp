@@ -27,6 +27,7 @@ struct Server {
   std::vector<std::string> trusted_proxies;         // networks, as "10.0.0.0/8"
   bool proxy_protocol = false;                      // version 2, on every public listener: required or refused
   bool protected_mode = true;                       // as asked for: see Config::protects
+  bool demo_page = false;                           // outside of protected mode, too, in which it is always there
   bool echo = false;                                // --echo: a WebSocket path /echo that returns every message
   milliseconds drain_timeout{30'000};               // a stop spreads its goodbyes over that at most
   std::string state_dir;  // where history, epochs and idempotency keys outlive a restart; "": nowhere

@@ -25,6 +25,7 @@ constexpr auto server_keys = std::to_array<Key<Server>>({
     {"trusted_proxies", [](const Exchange& x, Server& t) { exchange_texts(x, t.trusted_proxies, judge_network); }},
     {"proxy_protocol", [](const Exchange& x, Server& t) { exchange_flag(x, t.proxy_protocol); }},
     {"protected_mode", [](const Exchange& x, Server& t) { exchange_flag(x, t.protected_mode); }},
+    {"demo_page", [](const Exchange& x, Server& t) { exchange_flag(x, t.demo_page); }},
     {"drain_timeout",
      [](const Exchange& x, Server& t) {
        exchange_duration(x, t.drain_timeout,

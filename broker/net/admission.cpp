@@ -78,7 +78,7 @@ Decision refuse_place(const http::RequestHead& head, const AdmissionContext& con
   const config::Server& server = context.config.server;
   const bool commands = is_command_path(server, head.path());
   const bool echo = server.echo && head.path() == echo_path;
-  const bool page = context.config.protects() && find_asset(head.path()) != nullptr;
+  const bool page = (context.config.protects() || server.demo_page) && find_asset(head.path()) != nullptr;
   if (!commands && !echo && !page) {
     std::string paths;
     for (const std::string& path : server.paths) paths += " " + path;

@@ -90,9 +90,12 @@ def test_no_host_is_421_where_hosts_are_listed_and_none_two_and_one_with_a_user_
     assert request(public, wire("post", "user@broker.test")).status == 400
 
 
-def test_the_demo_page_is_served_in_protected_mode_only(public, broker):
+def test_the_demo_page_is_served_in_protected_mode_and_where_it_is_asked_for(public, broker, start_broker):
     assert head_of(public, "stream", "broker.test", path="/").status == 404
     assert request(broker, f"GET / HTTP/1.1\r\nHost: localhost:{broker.port}\r\n\r\n").status == 200
+    asked_for = start_broker(config='server = { protected_mode = false, hosts = ["broker.test"], demo_page = true }')
+    assert head_of(asked_for, "stream", "broker.test", path="/").status == 200
+    assert head_of(asked_for, "stream", "evil.test", path="/").status == 421
 
 
 # --- origins

@@ -30,6 +30,7 @@ hosts = ["crier.example.com", "[2001:db8::1]"]
 trusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1"]
 proxy_protocol = true
 protected_mode = false
+demo_page = true
 drain_timeout = "2m"
 state_dir = "/var/lib/crier"
 )")
@@ -45,6 +46,7 @@ state_dir = "/var/lib/crier"
   EXPECT_EQ(server.trusted_proxies, (Texts{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1"}));
   EXPECT_TRUE(server.proxy_protocol);
   EXPECT_FALSE(server.protected_mode);
+  EXPECT_TRUE(server.demo_page);
   EXPECT_FALSE(server.echo);
   EXPECT_EQ(server.drain_timeout, std::chrono::minutes(2));
   EXPECT_EQ(server.state_dir, "/var/lib/crier");
@@ -239,7 +241,7 @@ TEST(ParseToml, Reads_windows_line_ends_and_a_byte_order_mark) {
 
 TEST(SupportedKeys, Are_taken_and_no_others_are_named) {
   const std::vector<std::string> keys = supported_keys();
-  EXPECT_EQ(keys.size(), 12U + 4U + 3U + 4U + 7U + 7U + 17U + 3U + 3U + 2U + 12U + 2U);
+  EXPECT_EQ(keys.size(), 13U + 4U + 3U + 4U + 7U + 7U + 17U + 3U + 3U + 2U + 12U + 2U);
   EXPECT_EQ(keys.front(), "server.listen");
   EXPECT_EQ(keys.back(), "namespace.*.history.age");
   for (std::string key : keys) {
