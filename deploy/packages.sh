@@ -110,6 +110,8 @@ build_preset() {
   command -v ccache > /dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   command -v mold > /dev/null && options+=(-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=mold)
   [ "$#" -eq 0 ] || targets=(--target "$@")
+  # What ccache has compiled in one folder serves every other one, and the build of an image.
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$crier_root} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-true} LANG=${LANG:-C.UTF-8}
   log=$(mktemp)
   # Presets are looked up in the current folder; the caller's own stays as it is.
   (cd "$crier_root" && cmake --preset "$preset" "-DCRIER_TESTS=${crier_tests:-ON}" "${options[@]}") \

@@ -1,18 +1,14 @@
 """The administrative listener: what Prometheus, its tools and an operator see."""
 
-import json
 import re
-import shutil
-import socket
 import subprocess
-import urllib.parse
-import urllib.request
 
 import pytest
 import websockets
 
-from broker_process import SLOWNESS, eventually
+from broker_process import eventually
 from clients import RawHttp, RawWebSocket, connect, text_frame, upgrade_request
+from prometheus import Prometheus
 
 FAMILIES = {
     "crier_connections": "gauge", "crier_websockets": "gauge", "crier_connections_accepted_total": "counter",
@@ -193,34 +189,12 @@ def test_metrics_are_not_on_the_public_listener(broker):
 
 @pytest.mark.deadline(90)
 def test_a_real_prometheus_scrapes_the_broker(broker, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (tmp_path / "prometheus.yml").write_text(json.dumps({
+    configuration = {
         "global": {"scrape_interval": "1s"},
         "scrape_configs": [
-            {"job_name": "crier", "static_configs": [{"targets": [f"127.0.0.1:{broker.admin_port}"]}]}]}),
-        encoding="utf-8")
-    log = open(tmp_path / "prometheus.log", "w", encoding="utf-8")
-    prometheus = subprocess.Popen(
-        [shutil.which("prometheus"), f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-         f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def query(expression):
-        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return [float(sample["value"][1]) for sample in json.load(answer)["data"]["result"]]
-        except OSError:
-            return []
-
-    try:
-        with RawWebSocket(broker) as raw:
-            raw.send(text_frame({"op": "publish", "channel": "scraped", "data": 1}))
-            eventually(lambda: query('up{job="crier"}') == [1.0], seconds=40)
-            eventually(lambda: query("crier_messages_published_total") >= [1.0], seconds=20)
-            eventually(lambda: query("count(crier_publish_to_write_seconds_bucket)") >= [2.0], seconds=20)
-    finally:
-        prometheus.terminate()
-        prometheus.wait(timeout=20 * SLOWNESS)
-        log.close()
+            {"job_name": "crier", "static_configs": [{"targets": [f"127.0.0.1:{broker.admin_port}"]}]}]}
+    with Prometheus(tmp_path, configuration) as prometheus, RawWebSocket(broker) as raw:
+        raw.send(text_frame({"op": "publish", "channel": "scraped", "data": 1}))
+        eventually(lambda: prometheus.values('up{job="crier"}') == [1.0], seconds=40)
+        eventually(lambda: prometheus.values("crier_messages_published_total") >= [1.0], seconds=20)
+        eventually(lambda: prometheus.values("count(crier_publish_to_write_seconds_bucket)") >= [2.0], seconds=20)

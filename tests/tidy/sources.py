@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CODE = (".cpp", ".hpp")
 TEXT = CODE + (".py", ".js", ".sh", ".txt", ".cmake", ".html", ".css", ".md", ".toml", ".json", ".yml")
 SCRIPTS_WITHOUT_SUFFIX = (".ci/run",)
-GENERATED = ("package-lock.json",)
+GENERATED = ("package-lock.json", "crier.json")
 SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__", ".pytest_cache", "seeds", "corpus"}
 
 
