@@ -71,19 +71,19 @@ std::string_view RequestHead::query() const {
   return mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
 }
 
-const std::string* RequestHead::find(std::string_view name) const {
+const std::string* HeaderFields::find(std::string_view name) const {
   for (const Header& header : headers) {
     if (equals_ignoring_case(header.name, name)) return &header.value;
   }
   return nullptr;
 }
 
-std::size_t RequestHead::count(std::string_view name) const {
+std::size_t HeaderFields::count(std::string_view name) const {
   return static_cast<std::size_t>(std::count_if(
       headers.begin(), headers.end(), [&](const Header& header) { return equals_ignoring_case(header.name, name); }));
 }
 
-std::string RequestHead::joined(std::string_view name) const {
+std::string HeaderFields::joined(std::string_view name) const {
   std::string all;
   bool first = true;
   for (const Header& header : headers) {
@@ -95,7 +95,7 @@ std::string RequestHead::joined(std::string_view name) const {
   return all;
 }
 
-bool RequestHead::has_token(std::string_view name, std::string_view token) const {
+bool HeaderFields::has_token(std::string_view name, std::string_view token) const {
   for (const Header& header : headers) {
     if (!equals_ignoring_case(header.name, name)) continue;
     std::string_view rest = header.value;

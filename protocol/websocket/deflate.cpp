@@ -143,6 +143,22 @@ std::optional<DeflateAgreement> accept(const Extension& offer) {
   return agreement;
 }
 
+// The parameters of an answer to deflate_offer: server_no_context_takeover must be in it (7.1.1.1), a window of
+// the server's may (7.1.2.1), one of the client's may not, since none was offered (7.1.2.2).
+bool fits_deflate_offer(const Extension& answer) {
+  if (answer.name != "permessage-deflate") return false;
+  constexpr std::array<std::string_view, 3> known = {"server_no_context_takeover", "client_no_context_takeover",
+                                                     "server_max_window_bits"};
+  std::array<bool, known.size()> seen{};
+  for (const Parameter& parameter : answer.parameters) {
+    const auto which = static_cast<std::size_t>(std::find(known.begin(), known.end(), parameter.name) - known.begin());
+    if (which == known.size() || std::exchange(seen[which], true)) return false;
+    const bool window = which == 2;
+    if (window ? !window_bits(parameter).has_value() : parameter.value.has_value()) return false;
+  }
+  return seen[0];
+}
+
 // ---- Codec ----
 
 // What a sync flush ends with, and the wire leaves out (7.2.1, 7.2.2).
@@ -205,6 +221,11 @@ DeflateNegotiation negotiate_deflate(std::string_view extensions) {
     if (const auto agreement = accept(offer)) return {.agreement = agreement, .malformed = false};
   }
   return {};
+}
+
+bool accepts_deflate_offer(std::string_view extensions) {
+  const auto list = ExtensionListParser(extensions).parse();
+  return list && list->size() == 1 && fits_deflate_offer(list->front());
 }
 
 std::string extension_header(const DeflateAgreement& agreement) {

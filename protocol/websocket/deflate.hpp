@@ -45,6 +45,15 @@ struct DeflateNegotiation {
 // The answer's Sec-WebSocket-Extensions value.
 [[nodiscard]] std::string extension_header(const DeflateAgreement& agreement);
 
+// The client's end. What we offer: a server that accepts it keeps no context either (7.1.1.1), so that the
+// Inflater below reads whatever it sends.
+inline constexpr std::string_view deflate_offer =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+// Is an answer's Sec-WebSocket-Extensions value (all its values joined by ", ") an acceptance of that offer,
+// and nothing else? Where it is not, the connection must fail (7.1: a parameter that does not fit the offer).
+[[nodiscard]] bool accepts_deflate_offer(std::string_view extensions);
+
 // Compresses whole messages, each by itself. One a thread. Not thread-safe.
 class Deflater {
  public:
