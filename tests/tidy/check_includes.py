@@ -33,11 +33,15 @@ OURS = {
     "broker/admin": BELOW_NET + ["broker/net"],
     "broker/hand_over": BASE + ["broker/net", "broker/state"],
     "broker/tools": BASE + ["protocol/command", "broker/auth", "broker/config"],
+    "clients/cpp": PROTOCOL,
+    "clients/cpp/asio": [],
+    "clients/cpp/include/crier": [],
     "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools"],
 }
 
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
-           r"service_manager\.cpp|server[^/]*|main\.cpp)")
+           r"service_manager\.cpp|server[^/]*|main\.cpp)|"
+           r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|dialer|link|stream)\.[ch]pp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.
 LIBRARIES = {
@@ -51,13 +55,15 @@ LIBRARIES = {
     "toml++": (r"toml\+\+/.*|tomlplusplus/.*|toml\.hpp", r"broker/config/.*",
                "configuration is plain structs outside of config/"),
     "CLI11": (r"CLI/.*", r"broker/config/.*", "configuration is plain structs outside of config/"),
-    "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(auth|net|session|state)/.*|broker/server[^/]*",
+    "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(auth|net|session|state)/.*|broker/server[^/]*|"
+                r"clients/cpp/(client|link|stream|tls_context)\.[ch]pp",
                 "digests of the handshake and of the state file, random ids, tokens; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
     "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*",
                       "nothing on the path of a message builds a tree"),
     "threads": (r"thread|mutex|shared_mutex|condition_variable|future",
-                r"broker/(runtime|admin|net)/.*|broker/(server[^/]*|main\.cpp)",
+                r"broker/(runtime|admin|net)/.*|broker/(server[^/]*|main\.cpp)|"
+                r"clients/cpp/(include/crier/)?blocking_client\.[ch]pp",
                 "one thread owns its shard; only the runtime knows of others"),
 }
 
@@ -75,7 +81,7 @@ def faults_of(path, text):
     if folder is None:
         # Tests and tools may include what they like of ours.
         return [f"{path}: the folder has no row in tests/tidy/check_includes.py"] if path.startswith(
-            ("protocol/", "broker/")) else []
+            ("protocol/", "broker/", "clients/cpp/")) and "/examples/" not in path else []
     faults = []
     for number, line in enumerate(text.splitlines(), 1):
         match = INCLUDE.match(line)
