@@ -115,16 +115,15 @@ SslPtr TlsContext::new_session(const std::string& host) const {
   return session;
 }
 
-std::string describe_tls_failure(SSL* session, const std::string& words) {
+std::string describe_tls_failure(SSL* session, unsigned long error, const std::string& words) {
   const long verdict = SSL_get_verify_result(session);
   const bool verified = (SSL_get_verify_mode(session) & SSL_VERIFY_PEER) != 0;
   if (verified && verdict != X509_V_OK) {
-    ERR_clear_error();
     return std::string("the certificate does not verify (") + X509_verify_cert_error_string(verdict) +
            "): " + std::string(advice(verdict));
   }
-  const unsigned long error = ERR_peek_last_error();
-  const std::string told = error == 0 ? words : reason();
+  const char* const reason_words = error == 0 ? nullptr : ERR_reason_error_string(error);
+  const std::string told = reason_words == nullptr ? words : reason_words;
   if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER) {
     return "no TLS is spoken there (" + told + "): use ws:// instead of wss://, or another port";
   }

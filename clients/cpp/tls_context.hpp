@@ -41,8 +41,8 @@ class TlsContext {
   std::string server_name_;
 };
 
-// Why the handshake failed, as a sentence that says what to do. Empties OpenSSL's error queue of this thread.
-// `words` is what to say where OpenSSL knows nothing of it: the socket's error.
-[[nodiscard]] std::string describe_tls_failure(SSL* session, const std::string& words);
+// Why the handshake failed, as a sentence that says what to do. `error` is OpenSSL's (ERR_get_error), or 0 where it
+// has none; `words` is what to say then: the socket's error.
+[[nodiscard]] std::string describe_tls_failure(SSL* session, unsigned long error, const std::string& words);
 
 }  // namespace crier::client

@@ -26,7 +26,7 @@ namespace crier::client {
 
 // A subscription was ended by the broker.
 struct SubscriptionEnded {
-  std::string channel;
+  std::string channel;  // "" for one that the token had begun
   Error error;
 };
 

@@ -2,8 +2,8 @@
 //
 //   asio::io_context io;
 //   crier::client::Client client(io.get_executor(), {.url = "ws://localhost:8008/message"});
-//   auto subscribed = client.subscribe("news", {}, {.on_message = [](const auto& message) { std::cout << message.data << '\n'; }});
-//   client.publish({.channel = "news", .data = R"({"text":"hello"})"}, [](auto result) { ... });
+//   auto subscribed = client.subscribe("news", {}, {.on_message = [](const auto& message) { std::cout << message.data
+//   << '\n'; }}); client.publish({.channel = "news", .data = R"({"text":"hello"})"}, [](auto result) { ... });
 //   client.start();
 //   io.run();
 //
@@ -29,8 +29,6 @@
 #include <crier/result.hpp>
 
 namespace crier::client {
-
-class Core;
 
 // Each may be left empty.
 struct SubscriptionHandlers {
@@ -107,7 +105,8 @@ class Client {
   [[nodiscard]] State state() const;
 
  private:
-  std::shared_ptr<Core> core_;
+  class Impl;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace crier::client
