@@ -31,9 +31,9 @@ Member to_member(const command::Member& member) {
   return {member.session, member.user.value_or(""), member.info_json.value_or("")};
 }
 
-StoredMessage to_stored(const command::StoredMessage& stored) {
+StoredMessage to_stored(const command::StoredMessage& stored, const std::string& channel) {
   StoredMessage message;
-  message.channel = stored.channel;
+  message.channel = channel;
   message.data = stored.data_json;
   message.binary = stored.encoding == command::Encoding::base64;
   message.position = text_of(stored.position);
@@ -174,7 +174,8 @@ command::Publish Core::view_of(const Publication& publication) {
 
 Result<void> Core::publish(Publication publication, PublishHandler handler) {
   if (auto error = prepare(publication)) return std::move(*error);
-  return push({{}, view_of(publication)}, publication.retry && handler, published_done(std::move(handler)));
+  const bool resend = publication.retry && handler;  // nobody waits for what is not acknowledged
+  return push({{}, view_of(publication)}, resend, published_done(std::move(handler)));
 }
 
 Result<void> Core::publish_batch(std::vector<Publication> publications,
@@ -302,7 +303,7 @@ Result<void> Core::history(HistoryQuery query, ReplyHandler<HistoryPage> handler
   history.cursor = if_any(query.cursor);
   auto convert = [](command::HistoryReply& reply) -> Result<HistoryPage> {
     HistoryPage page;
-    for (const auto& stored : reply.messages) page.messages.push_back(to_stored(stored));
+    for (const auto& stored : reply.messages) page.messages.push_back(to_stored(stored, reply.channel));
     page.position = text_of(reply.position);
     page.more = reply.more;
     page.cursor = std::move(reply.cursor);

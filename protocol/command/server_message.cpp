@@ -306,9 +306,9 @@ Reply read_published(Object& object) {
   return reply;
 }
 
-StoredMessage read_stored(Object& object, std::string_view channel) {
+StoredMessage read_stored(Object& object) {
   StoredMessage message;
-  message.channel = object.has(Key::channel) ? object.text(Key::channel) : channel;
+  message.channel = object.text(Key::channel);
   message.encoding = object.data(message.data_json);
   message.position = object.position(Key::position);
   message.time_ms = object.integer(Key::time).value_or(0);
@@ -322,8 +322,7 @@ Reply read_history(Object& object) {
   reply.position = object.position(Key::position);
   reply.more = object.boolean(Key::more).value_or(false);
   reply.cursor = object.text(Key::cursor);
-  const std::string_view channel = object.text(Key::channel);
-  object.each(Key::messages, [&](Object& stored) { reply.messages.push_back(read_stored(stored, channel)); });
+  object.each(Key::messages, [&](Object& stored) { reply.messages.push_back(read_stored(stored)); });
   return reply;
 }
 
