@@ -214,8 +214,8 @@ TEST_F(SubscriptionTest, Is_asked_for_again_after_rate_limited_and_in_time) {
   connect();
   subscribe("a");
   port.take_sent();
-  port.say(
-      R"({"op":"error","id":-1,"command":"subscribe","channel":"a","code":"rate_limited","message":"m","retry_after":3})");
+  port.say(R"({"op":"error","id":-1,"command":"subscribe","channel":"a","code":"rate_limited",)"
+           R"("message":"m","retry_after":3})");
   EXPECT_EQ(errors.size(), 1U);
   port.pass(milliseconds(2999));
   EXPECT_EQ(port.take_sent(), Strings{});

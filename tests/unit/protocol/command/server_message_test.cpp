@@ -87,8 +87,9 @@ TEST(ServerMessage, Reads_back_everything_that_the_broker_writes) {
 }
 
 TEST(ServerMessage, Reads_a_message_with_its_datas_own_bytes) {
-  const auto message = std::get<ReceivedMessage>(read(
-      R"({"op":"message","channel":"news.uk","pattern":"news.*","data": {"a" : 12345678901234567890} ,"position":"k3:42","time":1763800000000})"));
+  const auto message = std::get<ReceivedMessage>(
+      read(R"({"op":"message","channel":"news.uk","pattern":"news.*","data": {"a" : 12345678901234567890} ,)"
+           R"("position":"k3:42","time":1763800000000})"));
   EXPECT_EQ(message.channel, "news.uk");
   EXPECT_EQ(message.pattern, "news.*");
   EXPECT_EQ(message.data_json, R"({"a" : 12345678901234567890})");
@@ -120,8 +121,9 @@ TEST(ServerMessage, Passes_over_what_a_later_broker_says_more) {
 }
 
 TEST(ServerMessage, Undoes_escapes_also_in_keys) {
-  const auto reply = std::get<Reply>(read(
-      R"({"\u006fp":"history","id":1,"channel":"\u0061","messages":[{"data":1,"time":2},{"data":2,"time":3}],"more":false})"));
+  const auto reply = std::get<Reply>(
+      read(R"({"\u006fp":"history","id":1,"channel":"\u0061","messages":[{"data":1,"time":2},{"data":2,"time":3}],)"
+           R"("more":false})"));
   const auto& history = std::get<HistoryReply>(reply);
   EXPECT_EQ(history.channel, "a");
   EXPECT_EQ(history.messages.at(1).time_ms, 3);
