@@ -96,6 +96,12 @@ class Client::Impl : public Port, public LinkOwner, public std::enable_shared_fr
       self->core_.on_time();
     });
   }
+  // A timer that nobody needs would keep the user's context running.
+  void want_no_time() override {
+    if (!timer_at_) return;
+    timer_at_.reset();
+    timer_.cancel();
+  }
   void ask_token(TokenReason reason, std::uint64_t question) override {
     token_source_(reason, [weak = weak_from_this(), executor = executor_, question](Result<std::string> token) {
       asio::post(executor, [weak, question, token = std::move(token)]() mutable {

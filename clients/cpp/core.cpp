@@ -288,7 +288,8 @@ void Core::plan_time() {
   for (const TimePoint at : deadlines()) {
     if (!earliest || at < *earliest) earliest = at;
   }
-  if (earliest) port_.want_time(*earliest);
+  if (earliest) return port_.want_time(*earliest);
+  port_.want_no_time();
 }
 
 std::vector<TimePoint> Core::deadlines() {

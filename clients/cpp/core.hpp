@@ -176,7 +176,7 @@ class Core {
   // What is sent.
   Outbox outbox_;
   std::deque<std::string> control_;   // subscribes and the like: they go first, and are made anew after a cut
-  std::int64_t control_id_ = 0;      // of the last one: below 0, so that no id of the outbox is like it
+  std::int64_t control_id_ = 0;       // of the last one: below 0, so that no id of the outbox is like it
   std::size_t server_bytes_max_ = 0;  // a message's, by `welcome`; 0 while unknown
   std::size_t server_commands_max_ = command::commands_per_message_max;
   std::string batch_;  // scratch: the message that is being written

@@ -36,6 +36,7 @@ class Port {
   virtual void want_turn() = 0;
   // Core::on_time follows at that time, or before. Only the latest wish counts.
   virtual void want_time(TimePoint at) = 0;
+  virtual void want_no_time() = 0;
   // Asks Options::token_source; Core::on_token follows, with the same number.
   virtual void ask_token(TokenReason reason, std::uint64_t question) = 0;
 };

@@ -45,6 +45,7 @@ class FakePort : public client::Port {
   void pause_reading(bool paused) override { reading_paused = paused; }
   void want_turn() override { ++turns_wanted; }
   void want_time(client::TimePoint at) override { wanted_time = at; }
+  void want_no_time() override { wanted_time.reset(); }
   void ask_token(client::TokenReason reason, std::uint64_t number) override {
     asked.push_back(reason);
     question = number;

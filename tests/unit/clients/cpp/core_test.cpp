@@ -434,6 +434,7 @@ TEST_F(CoreTest, Waits_at_close_for_what_is_on_its_way_then_says_goodbye) {
   EXPECT_TRUE(done);
   EXPECT_EQ(states.back().state, State::closed);
   EXPECT_FALSE(states.back().error);
+  EXPECT_FALSE(port.wanted_time) << "nothing may keep the user's context running";
 }
 
 TEST_F(CoreTest, Closes_after_close_timeout_whoever_does_not_answer) {
