@@ -284,25 +284,18 @@ void Core::on_time() {
 }
 
 void Core::plan_time() {
-  std::optional<TimePoint> earliest;
-  for (const TimePoint at : deadlines()) {
-    if (!earliest || at < *earliest) earliest = at;
-  }
-  if (earliest) return port_.want_time(*earliest);
-  port_.want_no_time();
-}
-
-std::vector<TimePoint> Core::deadlines() {
-  std::vector<TimePoint> times;
-  if (attempt_deadline_ && !paused_) times.push_back(*attempt_deadline_);
-  for (const auto& at : {retry_at_, close_deadline_, refresh_at_, outbox_.deadline()}) {
-    if (at) times.push_back(*at);
-  }
+  TimePoint earliest = TimePoint::max();
+  const auto consider = [&earliest](const std::optional<TimePoint>& at) {
+    if (at) earliest = std::min(earliest, *at);
+  };
+  if (!paused_) consider(attempt_deadline_);
+  for (const auto& at : {retry_at_, close_deadline_, refresh_at_, outbox_.deadline()}) consider(at);
   if (state_ == State::connected && !paused_ && !goodbye_) {
-    times.push_back(pinged_at_ ? *pinged_at_ + options_.heartbeat_timeout : port_.heard_at() + heartbeat_);
+    consider(pinged_at_ ? *pinged_at_ + options_.heartbeat_timeout : port_.heard_at() + heartbeat_);
   }
-  if (!subscribe_again_.empty()) times.push_back(subscribe_again_.begin()->first);
-  return times;
+  if (!subscribe_again_.empty()) consider(subscribe_again_.begin()->first);
+  if (earliest != TimePoint::max()) return port_.want_time(earliest);
+  port_.want_no_time();
 }
 
 // ---- Turns ----

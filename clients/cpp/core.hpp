@@ -101,7 +101,6 @@ class Core {
   void plan_time();
   void check_heartbeat(TimePoint now);
   void check_close(TimePoint now);
-  [[nodiscard]] std::vector<TimePoint> deadlines();
 
   // core_token.cpp
   void ask_token(TokenReason reason);

@@ -455,13 +455,15 @@ def examples(tmp_path_factory):
     flags = {"": "", "address": "-fsanitize=address,undefined", "thread": "-fsanitize=thread"}[SANITIZED]
     compiler = "clang++-19" if SANITIZED == "address" else "g++"
     launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    # The folders have another name in each run, which the cache is to overlook.
+    environment = {**os.environ, "CCACHE_BASEDIR": str(prefix.parent), "CCACHE_NOHASHDIR": "1"}
     for command in (["cmake", "--install", str(BUILD), "--prefix", str(prefix)],
                     ["cmake", "-S", str(ROOT / "clients/cpp/examples"), "-B", str(build), "-G", "Ninja",
                      f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
                      f"-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic {flags}", *launcher],
                     ["cmake", "--build", str(build), "-j2"]):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=240 * SLOWNESS, check=False)
+                              text=True, timeout=240 * SLOWNESS, check=False, env=environment)
         assert done.returncode == 0, done.stdout
     assert "-Werror" not in (prefix / "lib/cmake/crier/crierTargets.cmake").read_text(encoding="ascii")
     assert os.access(prefix / "bin" / "crier", os.X_OK)
@@ -479,14 +481,12 @@ def test_the_examples_are_built_from_an_empty_project_and_do_what_they_say(examp
     assert done.returncode == 0 and 'received "hello"' in done.stdout, done.stderr
     done = run_example(examples, "batch", url, "counted", "5000")
     assert done.returncode == 0 and done.stdout == "stored 5000 messages\n", done.stderr
-    done = run_example(examples, "blocking", "ws://127.0.0.1:1/")
-    assert done.returncode == 1 and "cannot be reached" in done.stderr
     process = subprocess.Popen([str(examples / "subscribe"), url, "live", "shop.>"], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     told = [process.stderr.readline() for _ in range(4)]
     assert told.count("subscribed to live\n") == 1, told
     publish(broker, "live", {"price": 7})
-    assert process.stdout.readline() == 'live {"price":7}\n'
+    assert process.stdout.readline() == 'live {"price": 7}\n', "byte for byte as it was published"
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=PATIENCE) == 0
     process.stdout.close()
@@ -503,7 +503,7 @@ def test_the_example_with_tokens_goes_on_over_tls(examples, start_broker, author
     try:
         assert process.stdout.readline() == "connected as alice\n"
         file.write_text(token("alice", can={"publish": ["mine"]}), encoding="ascii")
-        renewed = eventually(lambda: broker.metric("crier_commands_total", command="auth") >= 1)
+        renewed = eventually(lambda: broker.metric("crier_commands_total", op="auth", outcome="ok") >= 1)
         with CppClient(broker.websocket_url, tmp_path, ca_file=str(authority.certificate),
                        token=file.read_text(encoding="ascii")) as publisher:
             publisher.answer("publish", channel="mine", data=5)
