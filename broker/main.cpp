@@ -14,6 +14,7 @@
 #include "broker/server.hpp"
 #include "broker/tools/tools.hpp"
 #include "broker/trust.hpp"
+#include "clients/cli/cli.hpp"
 
 namespace {
 
@@ -52,6 +53,7 @@ int tell_faults(const std::string& file, const std::vector<std::string>& faults)
 }
 
 int run_tool(const crier::config::CommandLine& line) {
+  if (crier::cli::knows(line.tool)) return crier::cli::run(line.tool, line.arguments);
   const crier::tools::Outcome outcome = crier::tools::run_tool(line.tool, line.arguments);
   std::fputs(outcome.output.c_str(), stdout);
   std::fputs(outcome.errors.c_str(), stderr);

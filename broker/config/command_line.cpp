@@ -70,7 +70,8 @@ struct Tool {
 };
 constexpr std::array tools{Tool{"drain", "End a running broker without losing anything"},
                            Tool{"health", "Ask a broker whether it is well"}, Tool{"key", "Make a service key"},
-                           Tool{"token", "Make or look into a token"}};
+                           Tool{"token", "Make or look into a token"},
+                           Tool{"bench", "Measure what a broker delivers, and how fast"}};
 
 // What the words were, before anything is known about their values.
 struct Words {

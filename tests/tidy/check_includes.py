@@ -36,7 +36,9 @@ OURS = {
     "clients/cpp": PROTOCOL,
     "clients/cpp/asio": [],
     "clients/cpp/include/crier": [],
-    "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools"],
+    "clients/cli": PROTOCOL + ["broker/config", "broker/tools"],
+    "clients/cli/bench": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
+    "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools", "clients/cli"],
 }
 
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
@@ -81,7 +83,7 @@ def faults_of(path, text):
     if folder is None:
         # Tests and tools may include what they like of ours.
         return [f"{path}: the folder has no row in tests/tidy/check_includes.py"] if path.startswith(
-            ("protocol/", "broker/", "clients/cpp/")) and "/examples/" not in path else []
+            ("protocol/", "broker/", "clients/")) and "/examples/" not in path else []
     faults = []
     for number, line in enumerate(text.splitlines(), 1):
         match = INCLUDE.match(line)

@@ -1,0 +1,30 @@
+// What the client commands exit with: one table, for the code, the help and the manual page.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace crier::cli {
+
+inline constexpr int exit_done = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_usage = 2;
+inline constexpr int exit_unreachable = 3;
+inline constexpr int exit_incomplete = 4;
+inline constexpr int exit_interrupted = 130;  // 128 + SIGINT, as shells have it
+
+struct ExitCode {
+  int code;
+  std::string_view meaning;
+};
+
+inline constexpr std::array exit_codes = {
+    ExitCode{exit_done, "done"},
+    ExitCode{exit_failed, "the broker refused it, or it failed"},
+    ExitCode{exit_usage, "wrong options"},
+    ExitCode{exit_unreachable, "could not connect"},
+    ExitCode{exit_incomplete, "not everything was acknowledged, or something was lost"},
+    ExitCode{exit_interrupted, "interrupted (SIGINT)"},
+};
+
+}  // namespace crier::cli
