@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "broker/config/keys.hpp"
 #include "broker/config/names.hpp"
 #include "broker/config/print.hpp"
+#include "broker/config/usage.hpp"
 #include "broker/config/version.hpp"
 
 namespace crier::config {
@@ -26,68 +28,25 @@ namespace {
 
 constexpr int exit_usage = 2;
 
-constexpr std::string_view root_footer =
-    "Examples:\n"
-    "  crier serve                     # one machine, no file: ws://127.0.0.1:8008/message\n"
-    "  crier serve --help              # every option, with its default\n"
-    "  crier check /etc/crier.toml     # is it sound, and who may do what?\n"
-    "  crier config                    # every setting, its value, and where that came from\n";
-
-constexpr std::string_view serve_footer =
-    "Where to connect, with the defaults:\n"
-    "  ws://127.0.0.1:8008/message     WebSocket, commands and messages as JSON\n"
-    "  http://127.0.0.1:8008/message   POST one command, or an array of them\n"
-    "  http://127.0.0.1:8008/          the demo page\n"
-    "  http://127.0.0.1:9008/          /metrics, /healthz and /readyz\n"
-    "\n"
-    "Examples:\n"
-    "  crier serve\n"
-    "  crier serve --listen 127.0.0.1:0 --log-level debug\n"
-    "  crier serve --listen 127.0.0.1:8008 --listen [::1]:8008 --threads 4\n"
-    "  crier serve --config /etc/crier.toml --log-format json\n"
-    "  crier serve --state-dir /var/lib/crier\n"
-    "\n"
-    "An option wins over the environment (CRIER_SERVER__THREADS=4: the key server.threads; "
-    "CRIER_NAMESPACE__CHAT__PUBLISH:\n"
-    "that of a namespace), the environment over the file, the file over the defaults. deploy/crier.toml explains "
-    "every\n"
-    "setting. In protected mode, the default, only loopback addresses are accepted; tokens, service keys or\n"
-    "server.protected_mode = false lift that. SIGTERM and SIGINT end the broker in order.\n"
-    "Exit codes: 0 ended as asked, 1 could not run, 2 wrong options or configuration.\n";
-
-constexpr std::string_view config_footer =
-    "Prints every setting as TOML that can be loaded again, each with where its value came from. Secrets are masked\n"
-    "and have to be filled in first. Takes the options of `crier serve`, and the environment as that would.\n";
-
-constexpr std::string_view check_footer =
-    "Reads FILE, and the environment on top of it as `crier serve --config FILE` would. Exit code 0: sound; a summary\n"
-    "says who may do what. Exit code 2: every problem, as FILE:LINE:COLUMN: message.\n";
-
-// Subcommands with a command line of their own: what stands behind their names is handed on as it is.
-struct Tool {
-  const char* name;
-  const char* description;
-};
-constexpr std::array tools{Tool{"drain", "End a running broker without losing anything"},
-                           Tool{"health", "Ask a broker whether it is well"}, Tool{"key", "Make a service key"},
-                           Tool{"token", "Make or look into a token"},
-                           Tool{"bench", "Measure what a broker delivers, and how fast"}};
-
 // What the words were, before anything is known about their values.
 struct Words {
   bool help = false;
   bool version = false;
   bool command_help = false;
-  bool echo = false;
-  bool take_over = false;
   std::vector<std::string> checked;  // the file of `crier check`
-  std::vector<std::string> config;
-  std::vector<std::string> listen;
-  std::vector<std::string> admin;
-  std::vector<std::string> threads;
-  std::vector<std::string> state_dir;
-  std::vector<std::string> log_level;
-  std::vector<std::string> log_format;
+  // By the option's name. Switches that were given have an entry in `switches` that is true.
+  std::map<std::string_view, std::vector<std::string>> values;
+  std::map<std::string_view, bool> switches;
+
+  [[nodiscard]] const std::vector<std::string>& all(std::string_view option) const {
+    static const std::vector<std::string> none;
+    const auto found = values.find(option);
+    return found == values.end() ? none : found->second;
+  }
+  [[nodiscard]] bool has(std::string_view option) const {
+    const auto found = switches.find(option);
+    return found != switches.end() && found->second;
+  }
 };
 
 // The parser takes every option as often as it stands, and would print "..." behind each.
@@ -98,44 +57,25 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-CLI::App* add_command(CLI::App& root, Words& words, const char* name, const char* description,
-                      std::string_view footer) {
-  CLI::App* command = root.add_subcommand(name, description);
+CLI::App* add_command(CLI::App& root, Words& words, const Usage& usage) {
+  const std::string_view name = usage.command.substr(usage.command.find(' ') + 1);
+  CLI::App* command = root.add_subcommand(std::string(name), std::string(usage.summary));
   command->set_help_flag();
   command->allow_extras();
-  command->footer(std::string(footer));
+  command->footer(std::string(usage.footer));
   command->add_flag("-h,--help", words.command_help, "Print this help");
-  return command;
-}
-
-// The options of `serve`, which `config` takes too. Values are taken as words and judged by the same rules as the
-// file's: all faults at once, in the same terms.
-CLI::App* add_server_command(CLI::App& root, Words& words, const char* name, const char* description,
-                             std::string_view footer) {
-  CLI::App* command = add_command(root, words, name, description, footer);
-  const auto add = [&](const char* option, std::vector<std::string>& into, const char* form, const char* text) {
-    command->add_option(option, into, text)->type_name(form)->allow_extra_args(false);
-  };
-  add("--config", words.config, "FILE", "Read settings from a TOML file (default: none)");
-  add("--listen", words.listen, "ADDRESS",
-      "Listen there, HOST:PORT or unix:/PATH, repeatable\n(default: 127.0.0.1:8008). Port 0 takes a free one and "
-      "prints it");
-  add("--admin", words.admin, "HOST:PORT",
-      "Metrics and health (default: 127.0.0.1:9008). Elsewhere than\non loopback it asks for a service key that "
-      "manages");
-  add("--threads", words.threads, "N", "Threads that serve connections (default: 0, one per core)");
-  add("--state-dir", words.state_dir, "DIR",
-      "Keep history, positions and idempotency keys there over a\nrestart in order (default: none, they end with the "
-      "broker)");
-  command->add_flag("--echo", words.echo, "Serve a WebSocket path /echo that returns every message")
-      ->disable_flag_override();
-  command
-      ->add_flag("--take-over", words.take_over,
-                 "Take over from the broker that runs on the same\n--state-dir: sockets, history, positions. Without "
-                 "one, start as usual")
-      ->disable_flag_override();
-  add("--log-level", words.log_level, "LEVEL", "debug, info, warn or error (default: info)");
-  add("--log-format", words.log_format, "FORMAT", "text or json (default: text)");
+  // Values are taken as words and judged by the same rules as the file's: all faults at once, in the same terms.
+  for (const Option& option : usage.options) {
+    const std::string option_name(option.name);
+    const std::string help(option.help);
+    if (option.form.empty()) {
+      command->add_flag(option_name, words.switches[option.name], help)->disable_flag_override();
+    } else {
+      command->add_option(option_name, words.values[option.name], help)
+          ->type_name(std::string(option.form))
+          ->allow_extra_args(false);
+    }
+  }
   return command;
 }
 
@@ -192,18 +132,18 @@ void apply_flags(Draft& draft, const Words& words) {
       CRIER_ASSERT(read_setting(draft, id, Source{flag, "", {}}, as_value(*word)));
     }
   };
-  if (!words.listen.empty()) {
+  if (!words.all("--listen").empty()) {
     Array addresses;
-    for (const std::string& word : words.listen) addresses.push_back(as_value(word));
+    for (const std::string& word : words.all("--listen")) addresses.push_back(as_value(word));
     const Value value{{}, std::move(addresses)};
     CRIER_ASSERT(read_setting(draft, "server.listen", Source{"--listen", "", {}}, value));
   }
-  apply("--admin", "server.admin", words.admin);
-  apply("--threads", "server.threads", words.threads);
-  apply("--state-dir", "server.state_dir", words.state_dir);
-  apply("--log-level", "log.level", words.log_level);
-  apply("--log-format", "log.format", words.log_format);
-  draft.config.server.echo = words.echo;
+  apply("--admin", "server.admin", words.all("--admin"));
+  apply("--threads", "server.threads", words.all("--threads"));
+  apply("--state-dir", "server.state_dir", words.all("--state-dir"));
+  apply("--log-level", "log.level", words.all("--log-level"));
+  apply("--log-format", "log.format", words.all("--log-format"));
+  draft.config.server.echo = words.has("--echo");
 }
 
 // A configuration from all its sources, not yet judged by the rules between settings where `understood` is false:
@@ -240,17 +180,17 @@ Loaded load(const std::vector<std::string>& paths, const Words& words, std::span
 }
 
 CommandLine serve_with(const Words& words, std::span<const Variable> variables) {
-  Loaded loaded = load(words.config, words, variables);
+  Loaded loaded = load(words.all("--config"), words, variables);
   if (const Problems problems = loaded.all_problems(); !problems.empty()) return fail(problems);
   CommandLine out;
   out.config = std::move(loaded.draft.config);
-  if (!words.config.empty()) out.file = words.config.front();
-  out.take_over = words.take_over;
+  if (!words.all("--config").empty()) out.file = words.all("--config").front();
+  out.take_over = words.has("--take-over");
   return out;
 }
 
 CommandLine print_with(const Words& words, std::span<const Variable> variables) {
-  Loaded loaded = load(words.config, words, variables);
+  Loaded loaded = load(words.all("--config"), words, variables);
   if (const Problems problems = loaded.all_problems(); !problems.empty()) return fail(problems);
   return finish(print_config(loaded.draft));
 }
@@ -282,15 +222,15 @@ Problem describe_fault(const CLI::ParseError& fault) {
 
 // A tool's words are its own: nothing of them is parsed here.
 std::optional<CommandLine> tool_line(std::span<const char* const> arguments) {
-  for (const Tool& tool : tools) {
-    if (arguments.empty() || std::string_view(arguments.front()) != tool.name) continue;
-    CommandLine out;
-    out.action = CommandLine::Action::tool;
-    out.tool = tool.name;
-    out.arguments.assign(arguments.begin() + 1, arguments.end());
-    return out;
-  }
-  return std::nullopt;
+  if (arguments.empty()) return std::nullopt;
+  const std::string_view word = arguments.front();
+  const auto command = std::ranges::find(commands(), word, &Command::name);
+  if (command == commands().end() || command->kind == Command::Kind::server) return std::nullopt;
+  CommandLine out;
+  out.action = CommandLine::Action::tool;
+  out.tool = word;
+  out.arguments.assign(arguments.begin() + 1, arguments.end());
+  return out;
 }
 
 std::vector<std::string> own_environment() {
@@ -315,23 +255,26 @@ struct Commands {
 
 Commands add_commands(CLI::App& root, Words& words) {
   Commands out;
-  out.serve = add_server_command(root, words, "serve", "Run the broker", serve_footer);
-  out.check = add_command(root, words, "check", "Judge a configuration file", check_footer);
+  out.serve = add_command(root, words, serve_usage());
+  out.check = add_command(root, words, check_usage());
   out.check->add_option("FILE", words.checked, "The file")->type_name("");
-  out.config = add_server_command(root, words, "config", "Print the configuration in force", config_footer);
-  for (const Tool& tool : tools) root.add_subcommand(tool.name, tool.description);
+  out.config = add_command(root, words, config_usage());
+  for (const Command& command : commands()) {
+    if (command.kind == Command::Kind::server) continue;
+    root.add_subcommand(std::string(command.name), std::string(command.description));
+  }
   return out;
 }
 
 Problems misplaced_words(const CLI::App& root, const CLI::App* command) {
-  constexpr std::array<std::string_view, 7> root_words{"serve", "check",  "config",   "key",
-                                                       "token", "--help", "--version"};
-  constexpr std::array<std::string_view, 9> server_words{
-      "--config", "--listen", "--admin", "--threads", "--state-dir", "--echo", "--log-level", "--log-format", "--help"};
+  std::vector<std::string_view> root_words = {"--help", "--version"};
+  for (const Command& known : commands()) root_words.push_back(known.name);
   Problems problems = unknown_words(root.remaining(), root_words, "crier --help");
   if (command == nullptr) return problems;
-  const std::span<const std::string_view> known =
-      command->get_name() == "check" ? std::span(server_words).last(1) : std::span(server_words);
+  std::vector<std::string_view> known = {"--help"};
+  if (command->get_name() != "check") {
+    for (const Option& option : serve_usage().options) known.push_back(option.name);
+  }
   std::ranges::move(unknown_words(command->remaining(), known, "crier " + command->get_name() + " --help"),
                     std::back_inserter(problems));
   return problems;
@@ -355,8 +298,8 @@ CommandLine parse_command_line(int argc, const char* const* argv, std::span<cons
   root.allow_extras();
   root.add_flag("-h,--help", words.help, "Print this help");
   root.add_flag("--version", words.version, "Print version, compiler and kind of build");
-  root.footer(std::string(root_footer));
-  const Commands commands = add_commands(root, words);
+  root.footer(std::string(root_footer()));
+  const Commands server_commands = add_commands(root, words);
 
   // Reversed, as this overload of the parser wants them.
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
@@ -366,16 +309,16 @@ CommandLine parse_command_line(int argc, const char* const* argv, std::span<cons
     return fail({describe_fault(fault)});
   }
 
-  const CLI::App* command = commands.given();
+  const CLI::App* command = server_commands.given();
   if (words.help) return finish(root.help());
   if (words.version) return finish(version_line() + "\n");
   if (words.command_help) return finish(command->help("crier"));
   if (const Problems problems = misplaced_words(root, command); !problems.empty()) return fail(problems);
 
   const std::vector<Variable> variables = configuration_variables(environment);
-  if (*commands.serve) return serve_with(words, variables);
-  if (*commands.config) return print_with(words, variables);
-  if (*commands.check) return check_with(words, variables);
+  if (*server_commands.serve) return serve_with(words, variables);
+  if (*server_commands.config) return print_with(words, variables);
+  if (*server_commands.check) return check_with(words, variables);
   CommandLine out = finish(root.help());
   out.exit_code = exit_usage;
   return out;

@@ -36,11 +36,23 @@ std::string help_text(const Usage& usage) {
   const auto line = [&](std::string_view name, std::string_view form, std::string_view help) {
     std::string row = "  " + std::string(name) + (form.empty() ? "" : " ") + std::string(form);
     row.resize(std::max(row.size() + 2, help_column), ' ');
-    text += row + std::string(help) + "\n";
+    for (const char c : help) {
+      row += c;
+      if (c == '\n') row.append(help_column, ' ');
+    }
+    text += row + "\n";
   };
   for (const Option& option : usage.options) line(option.name, option.form, option.help);
   line("-h,--help", "", "Print this help");
-  return text + "\n" + std::string(usage.footer);
+  text += "\n" + std::string(usage.footer);
+  if (usage.exit_codes.empty()) return text;
+  text += "\nExit codes:\n";
+  for (const config::ExitCode& exit : usage.exit_codes) {
+    std::string row = "  " + std::to_string(exit.code);
+    row.resize(7, ' ');
+    text += row + std::string(exit.meaning) + "\n";
+  }
+  return text;
 }
 
 Outcome wrong_usage(const Usage& usage, const std::string& what) {

@@ -8,26 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/config/usage.hpp"
 #include "broker/tools/tools.hpp"
 
 namespace crier::tools {
 
-struct Option {
-  std::string_view name;  // "--kid"
-  std::string_view form;  // "KEY_ID"; "": a switch
-  std::string_view help;
-  bool repeatable = false;
-};
-
-struct Usage {
-  std::string_view command;   // "crier key new"
-  std::string_view synopsis;  // what stands behind it, but for the options
-  std::string_view summary;   // a sentence
-  std::span<const Option> options;
-  std::string_view footer;    // lines
-  std::size_t words_min = 0;  // that are no options
-  std::size_t words_max = 0;
-};
+using config::Option;
+using config::Usage;
 
 class Options {
  public:

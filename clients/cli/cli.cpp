@@ -15,7 +15,7 @@ struct Command {
   int (*run)(std::span<const std::string> arguments);
 };
 
-// Their descriptions are in broker/config/command_line.cpp, beside those of all commands.
+// Their descriptions are in broker/config/usage.cpp, beside those of all commands.
 constexpr std::array commands = {
     Command{"bench", bench},
 };

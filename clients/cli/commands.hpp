@@ -4,8 +4,13 @@
 #include <span>
 #include <string>
 
+#include "broker/config/usage.hpp"
+
 namespace crier::cli {
 
 [[nodiscard]] int bench(std::span<const std::string> arguments);
+
+// What they take: for the manual page and the shells' completions.
+[[nodiscard]] const config::Usage& bench_usage();
 
 }  // namespace crier::cli

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <array>
-#include <string_view>
+
+#include "broker/config/usage.hpp"
 
 namespace crier::cli {
 
@@ -13,18 +14,13 @@ inline constexpr int exit_unreachable = 3;
 inline constexpr int exit_incomplete = 4;
 inline constexpr int exit_interrupted = 130;  // 128 + SIGINT, as shells have it
 
-struct ExitCode {
-  int code;
-  std::string_view meaning;
-};
-
 inline constexpr std::array exit_codes = {
-    ExitCode{exit_done, "done"},
-    ExitCode{exit_failed, "the broker refused it, or it failed"},
-    ExitCode{exit_usage, "wrong options"},
-    ExitCode{exit_unreachable, "could not connect"},
-    ExitCode{exit_incomplete, "not everything was acknowledged, or something was lost"},
-    ExitCode{exit_interrupted, "interrupted (SIGINT)"},
+    config::ExitCode{exit_done, "done"},
+    config::ExitCode{exit_failed, "the broker refused it, or it failed"},
+    config::ExitCode{exit_usage, "wrong options"},
+    config::ExitCode{exit_unreachable, "could not connect"},
+    config::ExitCode{exit_incomplete, "not everything was acknowledged, or something was lost"},
+    config::ExitCode{exit_interrupted, "interrupted (SIGINT)"},
 };
 
 }  // namespace crier::cli
