@@ -14,7 +14,10 @@ constexpr std::array all_commands = {
     Command{"health", "Ask a broker whether it is well", Command::Kind::tool},
     Command{"key", "Make a service key", Command::Kind::tool},
     Command{"token", "Make or look into a token", Command::Kind::tool},
+    Command{"top", "Watch what a broker does right now", Command::Kind::client},
     Command{"bench", "Measure what a broker delivers, and how fast", Command::Kind::client},
+    Command{"completions", "Print completions for a shell", Command::Kind::client},
+    Command{"man", "Print the manual page", Command::Kind::client},
 };
 
 constexpr std::string_view root_examples =
@@ -76,7 +79,7 @@ constexpr std::string_view check_footer =
     "says who may do what. Exit code 2: every problem, as FILE:LINE:COLUMN: message.\n";
 
 constexpr Usage serve{"crier serve", "[OPTIONS]", "Run the broker", serve_options, serve_footer};
-constexpr Usage check{"crier check", "FILE", "Judge a configuration file", {}, check_footer, 1, 1};
+constexpr Usage check{"crier check", "FILE", "Judge a configuration file", {}, check_footer, 1, 1, {}, "FILE"};
 constexpr Usage config{"crier config", "[OPTIONS]", "Print the configuration in force", serve_options, config_footer};
 
 }  // namespace

@@ -31,6 +31,7 @@ struct Usage {
   std::size_t words_min = 0;  // that are no options
   std::size_t words_max = 0;
   std::span<const ExitCode> exit_codes = {};  // those that the footer does not tell
+  std::string_view words = {};                // what they may be: "FILE", or "bash|zsh|fish"; "": anything
 };
 
 // The first word of a command line.

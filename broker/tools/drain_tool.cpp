@@ -53,6 +53,10 @@ bool await_end(const std::string& address, milliseconds time_max) {
 
 }  // namespace
 
+const Usage& usage_of_drain() {
+  return drain_usage;
+}
+
 Outcome drain(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(drain_usage, arguments)) return std::move(*done);

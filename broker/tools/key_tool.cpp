@@ -54,6 +54,10 @@ std::string toml_list(std::string_view key, const std::vector<std::string>& item
 
 }  // namespace
 
+const Usage& usage_of_key_new() {
+  return key_new_usage;
+}
+
 Outcome key_new(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(key_new_usage, arguments)) return std::move(*done);

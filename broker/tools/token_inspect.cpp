@@ -173,6 +173,10 @@ Result<config::Config, Outcome> load_config(const std::string& file) {
 
 }  // namespace
 
+const Usage& usage_of_token_inspect() {
+  return token_inspect_usage;
+}
+
 Outcome token_inspect(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(token_inspect_usage, arguments)) return std::move(*done);

@@ -155,6 +155,10 @@ MadeSigner signer_of(const Options& options) {
 
 }  // namespace
 
+const Usage& usage_of_token_new() {
+  return token_new_usage;
+}
+
 Outcome token_new(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(token_new_usage, arguments)) return std::move(*done);

@@ -49,4 +49,8 @@ Outcome run_tool(std::string_view tool, std::span<const std::string> arguments) 
           "crier " + std::string(tool) + ": " + config::key_text(word) + ": unknown command\n\n" + help_text(tool)};
 }
 
+std::vector<const config::Usage*> usages() {
+  return {&usage_of_drain(), &usage_of_key_new(), &usage_of_token_new(), &usage_of_token_inspect()};
+}
+
 }  // namespace crier::tools

@@ -5,6 +5,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "broker/config/usage.hpp"
 
 namespace crier::tools {
 
@@ -22,5 +25,8 @@ inline constexpr int exit_usage = 2;    // wrong options
 // `arguments`: the words behind the tool's name. Reads files and standard input; secrets are taken from there alone,
 // because everybody can see a command line (ps).
 [[nodiscard]] Outcome run_tool(std::string_view tool, std::span<const std::string> arguments);
+
+// What each of the tools' commands takes: "crier drain", "crier key new" and so on.
+[[nodiscard]] std::vector<const config::Usage*> usages();
 
 }  // namespace crier::tools

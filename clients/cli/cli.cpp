@@ -17,7 +17,10 @@ struct Command {
 
 // Their descriptions are in broker/config/usage.cpp, beside those of all commands.
 constexpr std::array commands = {
+    Command{"top", top},
     Command{"bench", bench},
+    Command{"completions", completions},
+    Command{"man", man},
 };
 
 }  // namespace

@@ -8,9 +8,15 @@
 
 namespace crier::cli {
 
+[[nodiscard]] int top(std::span<const std::string> arguments);
 [[nodiscard]] int bench(std::span<const std::string> arguments);
+[[nodiscard]] int completions(std::span<const std::string> arguments);
+[[nodiscard]] int man(std::span<const std::string> arguments);
 
 // What they take: for the manual page and the shells' completions.
+[[nodiscard]] const config::Usage& top_usage();
 [[nodiscard]] const config::Usage& bench_usage();
+[[nodiscard]] const config::Usage& completions_usage();
+[[nodiscard]] const config::Usage& man_usage();
 
 }  // namespace crier::cli

@@ -12,7 +12,9 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_unreachable = 3;
 inline constexpr int exit_incomplete = 4;
-inline constexpr int exit_interrupted = 130;  // 128 + SIGINT, as shells have it
+// 128 + the signal's number, as shells have it.
+inline constexpr int exit_interrupted = 130;
+inline constexpr int exit_terminated = 143;
 
 inline constexpr std::array exit_codes = {
     config::ExitCode{exit_done, "done"},
@@ -21,6 +23,7 @@ inline constexpr std::array exit_codes = {
     config::ExitCode{exit_unreachable, "could not connect"},
     config::ExitCode{exit_incomplete, "not everything was acknowledged, or something was lost"},
     config::ExitCode{exit_interrupted, "interrupted (SIGINT)"},
+    config::ExitCode{exit_terminated, "ended by SIGTERM"},
 };
 
 }  // namespace crier::cli

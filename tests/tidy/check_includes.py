@@ -38,11 +38,12 @@ OURS = {
     "clients/cpp/include/crier": [],
     "clients/cli": PROTOCOL + ["broker/config", "broker/tools"],
     "clients/cli/bench": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
+    "clients/cli/top": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
     "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools", "clients/cli"],
 }
 
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
-           r"service_manager\.cpp|server[^/]*|main\.cpp)|"
+           r"service_manager\.cpp|server[^/]*|main\.cpp)|clients/cli/top/.*|"
            r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|dialer|link|stream)\.[ch]pp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.
@@ -61,7 +62,7 @@ LIBRARIES = {
                 r"clients/cpp/(client|link|stream|tls_context)\.[ch]pp",
                 "digests of the handshake and of the state file, random ids, tokens; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
-    "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*",
+    "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*|clients/cli/.*",
                       "nothing on the path of a message builds a tree"),
     "threads": (r"thread|mutex|shared_mutex|condition_variable|future",
                 r"broker/(runtime|admin|net)/.*|broker/(server[^/]*|main\.cpp)|"

@@ -1,0 +1,97 @@
+#include "clients/cli/link.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "broker/config/units.hpp"
+#include "broker/tools/input.hpp"
+
+namespace crier::cli {
+
+namespace {
+
+// It becomes a header's value.
+bool is_secret(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+std::string variable_or_nothing(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option, const char* variable) {
+  const auto file = options.one(option);
+  if (!file) {
+    std::string value = variable_or_nothing(variable);
+    if (!value.empty() && !is_secret(value)) {
+      return Fault{std::string(variable) + ": is no token and no key, but more text"};
+    }
+    return value;
+  }
+  const std::string where = std::string(option) + ": " + *file + ": ";
+  auto text = tools::read_input(*file);
+  if (!text) return Fault{where + text.error().what};
+  std::string secret = tools::without_line_end(std::move(*text));
+  if (secret.empty()) return Fault{where + "is empty"};
+  if (!is_secret(secret)) return Fault{where + "holds more than a token or a key in one line"};
+  return secret;
+}
+
+Result<Link, Fault> link_of(const tools::Options& options) {
+  auto token = read_secret(options, "--token-file", "CRIER_TOKEN");
+  if (!token) return token.error();
+  Link link;
+  link.token = std::move(*token);
+  link.url = options.one("--url").value_or(variable_or_nothing("CRIER_URL"));
+  if (link.url.empty()) link.url = default_url;
+  link.ca_file = options.one("--ca-file").value_or("");
+  link.insecure = options.has("--insecure");
+  return link;
+}
+
+void tell(const config::Usage& usage, const std::string& what) {
+  std::fprintf(stderr, "%s: %s.\n", std::string(usage.command).c_str(), what.c_str());
+}
+
+int fail(const config::Usage& usage, int exit_code, const std::string& what) {
+  tell(usage, what);
+  return exit_code;
+}
+
+int finish(const tools::Outcome& outcome) {
+  std::fputs(outcome.output.c_str(), stdout);
+  std::fputs(outcome.errors.c_str(), stderr);
+  return outcome.exit_code;
+}
+
+int fail_usage(const config::Usage& usage, const std::string& what) {
+  return finish(tools::wrong_usage(usage, what));
+}
+
+std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t min) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < min) return std::nullopt;
+  return number;
+}
+
+std::optional<std::chrono::milliseconds> parse_time(std::string_view text) {
+  using std::chrono::milliseconds;
+  constexpr double seconds_max = 366.0 * 86'400;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc{} && end == text.data() + text.size()) {
+    if (!(seconds >= 0.001 && seconds <= seconds_max)) return std::nullopt;
+    return milliseconds(std::llround(seconds * 1000));
+  }
+  const auto time = config::parse_duration(text);
+  return time && *time > milliseconds(0) && *time <= std::chrono::hours(366 * 24) ? time : std::nullopt;
+}
+
+}  // namespace crier::cli

@@ -1,0 +1,70 @@
+// Where a command connects to and as whom: the options and variables that all client commands share.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker/tools/options.hpp"
+#include "protocol/base/result.hpp"
+
+namespace crier::cli {
+
+inline constexpr std::string_view default_url = "ws://127.0.0.1:8008/message";
+
+// Why something cannot be used: a sentence without its end.
+struct Fault {
+  std::string what;
+};
+
+struct Link {
+  std::string url;        // as it was given: nobody has looked into it
+  std::string token;      // a token or a service key; "": none
+  std::string ca_file;    // "": the system's authorities
+  bool insecure = false;  // believe any certificate
+};
+
+inline constexpr std::array link_options = {
+    config::Option{"--url", "URL", "The broker (default: CRIER_URL, or ws://127.0.0.1:8008/message)"},
+    config::Option{"--token-file", "FILE", "A token or a service key (default: CRIER_TOKEN); - reads standard input"},
+    config::Option{"--ca-file", "FILE", "Believe the authorities in it, PEM, instead of the system's"},
+    config::Option{"--insecure", "", "Believe any certificate: for trials, whoever is in between reads along"},
+};
+
+// Both tables as one, for a Usage.
+template <std::size_t N, std::size_t M>
+[[nodiscard]] constexpr std::array<config::Option, N + M> joined(const std::array<config::Option, N>& first,
+                                                                 const std::array<config::Option, M>& second) {
+  std::array<config::Option, N + M> all{};
+  for (std::size_t i = 0; i < N; ++i) all[i] = first[i];
+  for (std::size_t i = 0; i < M; ++i) all[N + i] = second[i];
+  return all;
+}
+
+// The error says which file or variable cannot be used, and why. Says aloud (stderr) when `insecure` is asked for.
+[[nodiscard]] Result<Link, Fault> link_of(const tools::Options& options);
+
+// A token or key from the file of an option, else from a variable; "": neither was given.
+[[nodiscard]] Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option,
+                                                     const char* variable);
+
+// "crier sub: WHAT." on standard error.
+void tell(const config::Usage& usage, const std::string& what);
+// The same, and the exit code.
+[[nodiscard]] int fail(const config::Usage& usage, int exit_code, const std::string& what);
+// What Options::parse wants to have said; its exit code.
+[[nodiscard]] int finish(const tools::Outcome& outcome);
+// "OPTION: WHAT; see `crier sub --help`."
+[[nodiscard]] int fail_usage(const config::Usage& usage, const std::string& what);
+
+// "1", "20": at least `min`. nullopt: something else.
+[[nodiscard]] std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t min = 1);
+// "2", "0.5", "500ms", "10s", "5m", "1h": seconds where no unit is given. nullopt: something else, or nothing at all.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_time(std::string_view text);
+
+}  // namespace crier::cli

@@ -1,0 +1,120 @@
+#include "clients/cli/text.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+namespace crier::cli {
+
+namespace {
+
+// With as many decimals as make three digits.
+std::string three_digits(double number) {
+  const int decimals = number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
+  return text.data();
+}
+
+std::string_view code_of(Style style) {
+  switch (style) {
+    case Style::plain: return "";
+    case Style::strong: return "\x1b[1m";
+    case Style::faint: return "\x1b[2m";
+    case Style::bad: return "\x1b[1;31m";
+    case Style::inverse: return "\x1b[7m";
+  }
+  __builtin_unreachable();
+}
+
+std::string two_units(std::uint64_t large, const char* large_unit, std::uint64_t small, const char* small_unit) {
+  return std::to_string(large) + " " + large_unit + " " + std::to_string(small) + " " + small_unit;
+}
+
+}  // namespace
+
+std::string grouped(std::uint64_t number) {
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string short_number(double number) {
+  if (number == std::floor(number) && number < 1000) return std::to_string(static_cast<int>(number));
+  if (number < 999.5) return three_digits(number);
+  if (number < 999'500) return three_digits(number / 1e3) + " k";
+  if (number < 999'500'000) return three_digits(number / 1e6) + " M";
+  return three_digits(number / 1e9) + " G";
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array units = {"KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1023.5) return std::to_string(std::lround(bytes)) + " B";
+  std::size_t unit = 0;
+  bytes /= 1024;
+  while (bytes >= 999.5 && unit + 1 < units.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return three_digits(bytes) + " " + units[unit];
+}
+
+std::string latency_text(double seconds) {
+  if (seconds < 0.000'999'5) return std::to_string(std::lround(seconds * 1e6)) + " us";
+  if (seconds < 0.999'5) return three_digits(seconds * 1e3) + " ms";
+  return three_digits(seconds) + " s";
+}
+
+std::string span_text(double seconds) {
+  const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds));
+  if (whole < 60) return std::to_string(whole) + " s";
+  if (whole < 3600) return two_units(whole / 60, "min", whole % 60, "s");
+  if (whole < 86'400) return two_units(whole / 3600, "h", whole / 60 % 60, "min");
+  return two_units(whole / 86'400, "d", whole / 3600 % 24, "h");
+}
+
+Line& Line::add(std::string_view text, Style style) {
+  pieces_.push_back({std::string(text), style});
+  width_ += text.size();
+  return *this;
+}
+
+Line& Line::pad_to(std::size_t column) {
+  const std::size_t blanks = column > width_ ? column - width_ : width_ > 0 ? 1 : 0;
+  return add(std::string(blanks, ' '), pieces_.empty() ? Style::plain : pieces_.back().style);
+}
+
+Line& Line::right_to(std::size_t column, std::string_view text, Style style) {
+  const std::size_t used = std::min(column, width_ + text.size());
+  return add(std::string(column - used, ' '), style).add(text, style);
+}
+
+std::string Line::text(std::size_t width_max) const {
+  std::string out;
+  std::size_t left = width_max;
+  for (const Piece& piece : pieces_) {
+    const std::string_view shown = std::string_view(piece.text).substr(0, left);
+    left -= shown.size();
+    const std::string_view code = colour_ ? code_of(piece.style) : "";
+    out.append(code).append(shown);
+    if (!code.empty()) out += "\x1b[0m";
+  }
+  return out;
+}
+
+bool wants_colour(int descriptor) {
+  const char* const refused = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return ::isatty(descriptor) == 1 && (refused == nullptr || *refused == '\0') &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
+}
+
+}  // namespace crier::cli
