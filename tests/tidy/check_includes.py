@@ -36,14 +36,15 @@ OURS = {
     "clients/cpp": PROTOCOL,
     "clients/cpp/asio": [],
     "clients/cpp/include/crier": [],
-    "clients/cli": PROTOCOL + ["broker/config", "broker/tools"],
+    "clients/cli": PROTOCOL + ["broker/config", "broker/tools", "clients/cpp", "clients/cpp/include/crier"],
     "clients/cli/bench": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
     "clients/cli/top": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
     "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools", "clients/cli"],
 }
 
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
-           r"service_manager\.cpp|server[^/]*|main\.cpp)|clients/cli/top/.*|"
+           r"service_manager\.cpp|server[^/]*|main\.cpp)|"
+           r"clients/cli/((top|bench)/.*|(output|lines|session|sub|pub)\.[ch]pp)|"
            r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|dialer|link|stream)\.[ch]pp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.

@@ -94,6 +94,7 @@ Figures figures_of(const Look* before, const Look& now) {
   add_rates(out, since);
   add_latency(out, since);
   out.busiest = now.channels;
+  out.no_channels = printable(now.no_channels);
   return out;
 }
 
@@ -104,7 +105,7 @@ std::optional<std::vector<BusyChannel>> parse_channels(std::string_view body) {
   for (const auto& entry : answer["channels"]) {
     if (!entry.is_object() || !entry.contains("channel") || !entry["channel"].is_string()) return std::nullopt;
     out.push_back({printable(entry["channel"].get<std::string>()), number_in(entry, "subscribers"),
-                   number_in(entry, "published_per_second"), number_in(entry, "published")});
+                   number_in(entry, "published_per_second")});
   }
   return out;
 }

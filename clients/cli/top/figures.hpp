@@ -16,7 +16,6 @@ struct BusyChannel {
   std::string channel;  // printable: anything else was replaced
   double subscribers = 0;
   double published_per_second = 0;
-  double published = 0;
 };
 
 // One look.
@@ -24,8 +23,9 @@ struct Look {
   std::chrono::steady_clock::time_point at;
   double wall_s = 0;  // Unix time
   Metrics metrics;
-  // Busiest first; nullopt: this broker does not tell.
+  // Busiest first; nullopt: the broker does not tell, and `no_channels` says why.
   std::optional<std::vector<BusyChannel>> channels;
+  std::string no_channels;
 };
 
 // Rates are a second's; those that are not known yet are missing.
@@ -47,6 +47,7 @@ struct Figures {
   double threads = 0, loop_lag_s = 0, descriptors = 0, descriptors_max = 0;
   Rate refused_handshakes, refused_credentials, refused_publishes;
   std::optional<std::vector<BusyChannel>> busiest;
+  std::string no_channels;
 };
 
 // `before` may be null, or another process's: then there are no rates.

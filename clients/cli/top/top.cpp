@@ -162,6 +162,7 @@ class Top {
     coming_ = Look{std::chrono::steady_clock::now(), wall_now_s(), std::move(*metrics), std::nullopt};
     ask_admin(context_, wish_.place, "/channels?limit=50", wish_.key, answer_time_max, [this](AdminAnswer channels) {
       if (channels.status == 200) coming_->channels = parse_channels(channels.body);
+      if (!coming_->channels) coming_->no_channels = why_no_channels(channels);
       take_look();
     });
   }
@@ -173,6 +174,15 @@ class Top {
     if (answer.status == 401) text += " (--key-file or CRIER_KEY)";
     if (answer.status == 404) text += " (is that the administrative listener?)";
     return text;
+  }
+
+  // /metrics may be open where names of channels are not: they are no figures.
+  static std::string why_no_channels(const AdminAnswer& answer) {
+    if (answer.status == 401 || answer.status == 403) {
+      return "Channels are shown to a service that manages: bring its key by --key-file or CRIER_KEY.";
+    }
+    if (answer.status == 404) return "This broker is too old to tell its busiest channels.";
+    return "No busiest channels: " + (answer.status == 0 ? answer.fault : std::to_string(answer.status)) + ".";
   }
 
   void take_look() {

@@ -91,22 +91,20 @@ void add_figures(Rows& rows, const Figures& f) {
 void add_channels(std::vector<Line>& lines, const Figures& figures, const Layout& layout) {
   lines.emplace_back(layout.colour);
   if (!figures.busiest) {
-    lines.emplace_back(layout.colour).add("This broker does not list its busiest channels.", Style::faint);
+    lines.emplace_back(layout.colour).add(figures.no_channels, Style::faint);
     return;
   }
   constexpr std::size_t column = 14;
-  const std::size_t name = std::max<std::size_t>(layout.width, 3 * column + 12) - 3 * column;
+  const std::size_t name = std::max<std::size_t>(layout.width, 2 * column + 20) - 2 * column;
   Line& heading = lines.emplace_back(layout.colour);
   heading.add("BUSIEST CHANNELS", Style::inverse).pad_to(name);
   heading.right_to(name + column, "SUBSCRIBERS", Style::inverse);
   heading.right_to(name + 2 * column, "PUBLISHED/S", Style::inverse);
-  heading.right_to(name + 3 * column, "PUBLISHED", Style::inverse);
   for (const BusyChannel& channel : *figures.busiest) {
     Line& line = lines.emplace_back(layout.colour);
     line.add(std::string_view(channel.channel).substr(0, name - 1)).pad_to(name);
     line.right_to(name + column, count_text(channel.subscribers));
     line.right_to(name + 2 * column, short_number(channel.published_per_second), Style::strong);
-    line.right_to(name + 3 * column, count_text(channel.published));
   }
   if (figures.busiest->empty()) lines.emplace_back(layout.colour).add("none", Style::faint);
 }
@@ -189,8 +187,7 @@ std::string json_of(const Figures& f, const Frame& frame, double wall_s) {
   for (const BusyChannel& channel : *f.busiest) {
     out["busiest_channels"].push_back({{"channel", channel.channel},
                                        {"subscribers", whole(channel.subscribers)},
-                                       {"published_per_second", channel.published_per_second},
-                                       {"published", whole(channel.published)}});
+                                       {"published_per_second", channel.published_per_second}});
   }
   return out.dump();
 }
