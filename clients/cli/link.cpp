@@ -8,6 +8,7 @@
 
 #include "broker/config/units.hpp"
 #include "broker/tools/input.hpp"
+#include "clients/cli/text.hpp"
 
 namespace crier::cli {
 
@@ -55,8 +56,13 @@ Result<Link, Fault> link_of(const tools::Options& options) {
   return link;
 }
 
+std::string without_end(std::string text) {
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 void tell(const config::Usage& usage, const std::string& what) {
-  std::fprintf(stderr, "%s: %s.\n", std::string(usage.command).c_str(), what.c_str());
+  std::fprintf(stderr, "%s: %s.\n", std::string(usage.command).c_str(), harmless(without_end(what)).c_str());
 }
 
 int fail(const config::Usage& usage, int exit_code, const std::string& what) {

@@ -53,6 +53,8 @@ template <std::size_t N, std::size_t M>
 [[nodiscard]] Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option,
                                                      const char* variable);
 
+// Without the full stop of a whole sentence, so that it can be part of one.
+[[nodiscard]] std::string without_end(std::string text);
 // "crier sub: WHAT." on standard error.
 void tell(const config::Usage& usage, const std::string& what);
 // The same, and the exit code.

@@ -110,6 +110,28 @@ std::string Line::text(std::size_t width_max) const {
   return out;
 }
 
+std::string harmless(std::string_view line) {
+  std::string out;
+  const auto spell = [&](unsigned code) {
+    std::array<char, 8> text{};
+    std::snprintf(text.data(), text.size(), "\\u%04x", code);
+    out += text.data();
+  };
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(line[i]);
+    const auto next = i + 1 < line.size() ? static_cast<unsigned char>(line[i + 1]) : 0U;
+    if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) {  // C1, as UTF-8
+      spell(next);
+      ++i;
+    } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
+      spell(byte);
+    } else {
+      out += line[i];
+    }
+  }
+  return out;
+}
+
 bool wants_colour(int descriptor) {
   const char* const refused = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");

@@ -19,6 +19,9 @@ namespace crier::cli {
 // "12 s", "3 min 5 s", "3 h 12 min", "8 d 3 h"
 [[nodiscard]] std::string span_text(double seconds);
 
+// For a terminal: without anything that it would take for a command (C0 but for line ends and tabs, DEL, C1).
+[[nodiscard]] std::string harmless(std::string_view line);
+
 enum class Style : std::uint8_t { plain, strong, faint, bad, inverse };
 
 // One line of a screen: knows how wide it is, whatever colours it has.

@@ -44,7 +44,7 @@ OURS = {
 
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
            r"service_manager\.cpp|server[^/]*|main\.cpp)|"
-           r"clients/cli/((top|bench)/.*|(output|lines|session|sub|pub)\.[ch]pp)|"
+           r"clients/cli/((top|bench)/.*|(output|lines|progress|publisher|session|sub)\.[ch]pp)|"
            r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|dialer|link|stream)\.[ch]pp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.

@@ -25,7 +25,7 @@ struct Look {
   Metrics metrics;
   // Busiest first; nullopt: the broker does not tell, and `no_channels` says why.
   std::optional<std::vector<BusyChannel>> channels;
-  std::string no_channels;
+  std::string no_channels = {};
 };
 
 // Rates are a second's; those that are not known yet are missing.

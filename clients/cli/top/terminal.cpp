@@ -59,7 +59,7 @@ Terminal::Size Terminal::size() {
 
 bool Terminal::draw(const std::vector<std::string>& lines) {
   std::string text = "\x1b[H";
-  for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "" : "\r\n") + lines[i] + "\x1b[K";
+  for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "" : "\n") + lines[i] + "\x1b[K";
   return write_all(text + "\x1b[J");
 }
 

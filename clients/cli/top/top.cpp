@@ -179,7 +179,7 @@ class Top {
   // /metrics may be open where names of channels are not: they are no figures.
   static std::string why_no_channels(const AdminAnswer& answer) {
     if (answer.status == 401 || answer.status == 403) {
-      return "Channels are shown to a service that manages: bring its key by --key-file or CRIER_KEY.";
+      return "Channels are shown to a key that manages: --key-file or CRIER_KEY.";
     }
     if (answer.status == 404) return "This broker is too old to tell its busiest channels.";
     return "No busiest channels: " + (answer.status == 0 ? answer.fault : std::to_string(answer.status)) + ".";
