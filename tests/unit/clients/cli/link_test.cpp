@@ -1,0 +1,52 @@
+#include "clients/cli/link.hpp"
+
+#include <gtest/gtest.h>
+
+#include "clients/cli/top/admin_request.hpp"
+
+namespace crier::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Link, Reads_times_in_seconds_or_with_a_unit) {
+  EXPECT_EQ(parse_time("2"), milliseconds(2000));
+  EXPECT_EQ(parse_time("0.5"), milliseconds(500));
+  EXPECT_EQ(parse_time("250ms"), milliseconds(250));
+  EXPECT_EQ(parse_time("5m"), milliseconds(300'000));
+  for (const char* text : {"", "0", "-1", "0s", "soon", "5 m", "nan", "inf", "1e9", "0.00001", "99999h"}) {
+    EXPECT_EQ(parse_time(text), std::nullopt) << text;
+  }
+}
+
+TEST(Link, Reads_counts_from_one) {
+  EXPECT_EQ(parse_count("1"), 1U);
+  EXPECT_EQ(parse_count("0", 0), 0U);
+  for (const char* text : {"", "0", "-1", "1x", " 1", "99999999999999999999"}) {
+    EXPECT_EQ(parse_count(text), std::nullopt) << text;
+  }
+}
+
+TEST(AdminPlace, Is_a_host_and_a_port_with_or_without_the_scheme) {
+  for (const char* text : {"127.0.0.1:9008", "http://127.0.0.1:9008", "http://127.0.0.1:9008/"}) {
+    const auto place = parse_admin(text);
+    ASSERT_TRUE(place) << text;
+    EXPECT_EQ(place->host, "127.0.0.1");
+    EXPECT_EQ(place->port, "9008");
+    EXPECT_EQ(place->authority, "127.0.0.1:9008");
+  }
+  const auto ipv6 = parse_admin("http://[::1]:9008");
+  ASSERT_TRUE(ipv6);
+  EXPECT_EQ(ipv6->host, "::1");
+  EXPECT_EQ(ipv6->authority, "[::1]:9008");
+}
+
+TEST(AdminPlace, Refuses_what_is_no_address_and_what_could_become_another_request) {
+  for (const char* text : {"", "nowhere", ":9008", "host:", "https://host:1", "http://host:1/metrics", "a@b:1",
+                           "host:1\r\nX: y", "host: 1"}) {
+    EXPECT_FALSE(parse_admin(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace crier::cli
