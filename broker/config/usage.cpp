@@ -14,6 +14,8 @@ constexpr std::array all_commands = {
     Command{"health", "Ask a broker whether it is well", Command::Kind::tool},
     Command{"key", "Make a service key", Command::Kind::tool},
     Command{"token", "Make or look into a token", Command::Kind::tool},
+    Command{"sub", "Print the messages of channels", Command::Kind::client},
+    Command{"pub", "Publish messages", Command::Kind::client},
     Command{"top", "Watch what a broker does right now", Command::Kind::client},
     Command{"bench", "Measure what a broker delivers, and how fast", Command::Kind::client},
     Command{"completions", "Print completions for a shell", Command::Kind::client},

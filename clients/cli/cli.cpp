@@ -17,6 +17,8 @@ struct Command {
 
 // Their descriptions are in broker/config/usage.cpp, beside those of all commands.
 constexpr std::array commands = {
+    Command{"sub", sub},
+    Command{"pub", pub},
     Command{"top", top},
     Command{"bench", bench},
     Command{"completions", completions},

@@ -237,7 +237,8 @@ constexpr config::Usage usage{"crier man",
 std::vector<const config::Usage*> all_usages() {
   std::vector<const config::Usage*> all = {&config::serve_usage(), &config::check_usage(), &config::config_usage()};
   for (const config::Usage* tool : tools::usages()) all.push_back(tool);
-  for (const config::Usage* client : {&top_usage(), &bench_usage(), &completions_usage(), &man_usage()}) {
+  for (const config::Usage* client :
+       {&sub_usage(), &pub_usage(), &top_usage(), &bench_usage(), &completions_usage(), &man_usage()}) {
     all.push_back(client);
   }
   return all;

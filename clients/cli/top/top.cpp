@@ -150,17 +150,17 @@ class Top {
   void look() {
     looked_ = std::chrono::steady_clock::now();
     ask_admin(context_, wish_.place, "/metrics", wish_.key, answer_time_max,
-              [this](AdminAnswer answer) { take_metrics(std::move(answer)); });
+              [this](const AdminAnswer& answer) { take_metrics(answer); });
   }
 
-  void take_metrics(AdminAnswer answer) {
+  void take_metrics(const AdminAnswer& answer) {
     if (answer.status == 0) return miss(exit_unreachable, answer.fault);
     if (answer.status == 401 || answer.status == 403) return stop(exit_failed, refusal(answer));
     if (answer.status != 200) return miss(exit_failed, refusal(answer));
     auto metrics = Metrics::parse(answer.body);
     if (!metrics) return stop(exit_failed, wish_.place.authority + ": what answers there is no broker's /metrics");
     coming_ = Look{std::chrono::steady_clock::now(), wall_now_s(), std::move(*metrics), std::nullopt};
-    ask_admin(context_, wish_.place, "/channels?limit=50", wish_.key, answer_time_max, [this](AdminAnswer channels) {
+    ask_admin(context_, wish_.place, "/channels?limit=50", wish_.key, answer_time_max, [this](const AdminAnswer& channels) {
       if (channels.status == 200) coming_->channels = parse_channels(channels.body);
       if (!coming_->channels) coming_->no_channels = why_no_channels(channels);
       take_look();

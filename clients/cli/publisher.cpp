@@ -1,0 +1,363 @@
+#include "clients/cli/publisher.hpp"
+
+#include <algorithm>
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <cmath>
+#include <crier/client.hpp>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "broker/config/units.hpp"
+#include "clients/cli/exit_code.hpp"
+#include "clients/cli/lines.hpp"
+#include "clients/cli/progress.hpp"
+#include "clients/cli/text.hpp"
+#include "protocol/command/json_scanner.hpp"
+#include "protocol/websocket/utf8.hpp"
+
+namespace crier::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// On their way at a time: enough for a long link, few enough to say which failed.
+constexpr std::size_t in_flight_max = 1'000;
+constexpr std::size_t faults_told_max = 10;
+constexpr milliseconds limited_pause{1'000};  // where the broker does not say how long
+
+// Refusals that every further line would meet as well.
+bool ends_all(client::ErrorCode code) {
+  using client::ErrorCode;
+  return code == ErrorCode::forbidden || code == ErrorCode::unauthorized || code == ErrorCode::token_expired ||
+         code == ErrorCode::closed || code == ErrorCode::timeout || code == ErrorCode::connection_lost ||
+         code == ErrorCode::offline || code == ErrorCode::bad_option;
+}
+
+class Publisher {
+ public:
+  Publisher(const config::Usage& usage, PublishWish wish)
+      : usage_(usage),
+        wish_(std::move(wish)),
+        lines_(context_),
+        watch_(usage, wish_.wait),
+        signals_(context_, SIGINT, SIGTERM, SIGHUP),
+        pace_(context_),
+        last_words_(context_),
+        progress_(context_, usage, [this] { return progress_text(); }),
+        client_(context_.get_executor(), wish_.connection,
+                {.on_state = [this](const client::StateChange& change) { take_state(change); },
+                 .on_error = [this](const client::Error& error) { stop({exit_code_of(error), error.message}); }}) {}
+
+  int run() {
+    std::signal(SIGPIPE, SIG_IGN);
+    if (!wish_.data) {
+      if (const auto opened = lines_.open(wish_.file); !opened) {
+        return fail(usage_, exit_failed, wish_.file + ": " + opened.error().what);
+      }
+    }
+    await_signal();
+    client_.start();
+    context_.run();
+    progress_.clear();
+    return conclude();
+  }
+
+ private:
+  struct Line {
+    std::uint64_t number;
+    client::Publication publication;
+  };
+
+  void await_signal() {
+    signals_.async_wait([this](const asio::error_code& error, int signal) {
+      if (error) return;
+      if (stopped_) {  // once more: somebody is in a hurry
+        context_.stop();
+        return;
+      }
+      stop({128 + signal, ""});
+      await_signal();
+    });
+  }
+
+  void take_state(const client::StateChange& change) {
+    progress_.clear();
+    if (auto farewell = watch_.take(change)) {
+      stop(std::move(*farewell));
+      context_.stop();
+      return;
+    }
+    if (change.state != client::State::connected || watch_.connections() > 1) return;
+    next_at_ = steady_clock::now();
+    if (!wish_.data) progress_.start();
+    pump();
+  }
+
+  // Sends as much as there is, and as may be sent. Whoever has to wait calls it again.
+  void pump() {
+    while (!stopped_ && !waiting_) {
+      if (in_flight_.size() >= window_) return;  // an acknowledgement calls
+      if (steady_clock::now() < next_at_) return wait_until(next_at_);
+      if (!held_ && !take_line()) return;
+      if (!send()) return;
+    }
+  }
+
+  // The next line becomes `held_`. False: there is none now, or never.
+  bool take_line() {
+    if (!again_.empty()) {
+      held_ = std::move(again_.extract(again_.begin()).mapped());
+      return true;
+    }
+    while (!ended_ && !reading_ && !stopped_) {
+      std::string text;
+      switch (next_text(text)) {
+        case Lines::Step::line:
+          if (hold(text)) return true;
+          break;
+        case Lines::Step::too_long:
+          refuse(++number_, "is longer than " + config::size_text(Lines::line_bytes_max));
+          break;
+        case Lines::Step::wait: read_more(); break;
+        case Lines::Step::end: ended_ = true; break;
+        case Lines::Step::fault: stop({exit_failed, wish_.file + ": " + lines_.fault()}); break;
+      }
+    }
+    if (ended_) finish_if_done();
+    return false;
+  }
+
+  void read_more() {
+    reading_ = true;
+    lines_.more([this] {
+      reading_ = false;
+      if (!waiting_) pump();
+    });
+  }
+
+  Lines::Step next_text(std::string& text) {
+    if (!wish_.data) return lines_.take(text);
+    if (number_ > 0) return Lines::Step::end;
+    text = *wish_.data;
+    return Lines::Step::line;
+  }
+
+  // False: the line is none that can be sent, which was told.
+  bool hold(const std::string& text) {
+    ++number_;
+    if (wish_.json && !wish_.data && text.find_first_not_of(" \t") == std::string::npos) return false;
+    auto data = publish_data(text, wish_.json);
+    if (!data) {
+      refuse(number_, data.error().what);
+      return false;
+    }
+    client::Publication publication = wish_.form;
+    publication.channel = wish_.channel;
+    publication.data = std::move(*data);
+    publication.retry = wish_.keyed;
+    publication.key = wish_.key;
+    if (!wish_.key.empty() && !wish_.data) publication.key += ":" + std::to_string(number_);
+    held_ = Line{number_, std::move(publication)};
+    return true;
+  }
+
+  // False: not now.
+  bool send() {
+    const std::uint64_t number = held_->number;
+    const auto taken = client_.publish(held_->publication, [this, number](client::Result<client::Published> result) {
+      take_result(number, std::move(result));
+    });
+    if (taken) {
+      if (wish_.rate > 0)
+        next_at_ += std::chrono::round<steady_clock::duration>(std::chrono::duration<double>(1 / wish_.rate));
+      // What was late is not made up for by a burst.
+      next_at_ = std::max(next_at_, steady_clock::now() - std::chrono::seconds(1));
+      in_flight_.emplace(number, std::move(held_->publication));
+      held_.reset();
+      return true;
+    }
+    if (taken.error().code == client::ErrorCode::queue_full && !in_flight_.empty()) {
+      waiting_ = true;
+      client_.on_room([this] {
+        waiting_ = false;
+        pump();
+      });
+      return false;
+    }
+    held_.reset();
+    judge(number, taken.error());
+    return true;
+  }
+
+  void wait_until(steady_clock::time_point when) {
+    waiting_ = true;
+    pace_.expires_at(when);
+    pace_.async_wait([this](const asio::error_code& error) {
+      if (error) return;
+      waiting_ = false;
+      pump();
+    });
+  }
+
+  void take_result(std::uint64_t number, client::Result<client::Published> result) {
+    auto sent = in_flight_.extract(number);
+    if (result) {
+      ++acknowledged_;
+      window_ = std::min(window_ + 1, in_flight_max);
+      if (wish_.print && std::printf("%s\n", result->position.c_str()) < 0) wish_.print = false;
+    } else if (is_for_later(result.error().code) && !stopped_) {
+      again_.emplace(number, Line{number, std::move(sent.mapped())});
+      slow_down(result.error());
+    } else {
+      judge(number, result.error());
+    }
+    if (stopped_) return leave_if_done();
+    if (!waiting_) pump();
+  }
+
+  // Over a limit: the same line may go through in a moment. One that never did is over it for good.
+  [[nodiscard]] bool is_for_later(client::ErrorCode code) const {
+    return code == client::ErrorCode::rate_limited ||
+           (code == client::ErrorCode::limit_exceeded && wish_.keyed && acknowledged_ > 0);
+  }
+
+  void slow_down(const client::Error& error) {
+    const milliseconds pause = error.retry_after ? milliseconds(*error.retry_after) : limited_pause;
+    const auto now = steady_clock::now();
+    if (now < limited_until_) return;
+    limited_until_ = next_at_ = now + pause;
+    window_ = std::max<std::size_t>(1, window_ / 2);
+    if (std::exchange(limited_told_, true)) return;
+    progress_.clear();
+    const bool keys = error.code == client::ErrorCode::limit_exceeded;
+    tell(usage_, without_end(error.message) + "; going slower" +
+                     (keys ? ". --no-key needs nothing to be remembered" : ". --rate keeps below the limit"));
+  }
+
+  void judge(std::uint64_t number, const client::Error& error) {
+    refuse(number, error.message);
+    if (!ends_all(error.code) || stopped_) return;
+    unsure_ = error.code == client::ErrorCode::timeout || error.code == client::ErrorCode::connection_lost;
+    stop({unsure_ ? exit_incomplete : exit_code_of(error), ""});
+  }
+
+  void refuse(std::uint64_t number, const std::string& why) {
+    if (++refused_ == 1) first_refused_ = number;
+    first_refused_ = std::min(first_refused_, number);
+    if (refused_ > faults_told_max) return;
+    progress_.clear();
+    tell(usage_, (wish_.data ? wish_.channel : "line " + std::to_string(number)) + ": " + why);
+    if (refused_ == faults_told_max) tell(usage_, "no further lines are told one by one");
+  }
+
+  // Nothing new is sent; what is on its way may still be acknowledged.
+  void stop(Farewell farewell) {
+    if (std::exchange(stopped_, true)) return;
+    farewell_ = std::move(farewell);
+    last_words_.expires_after(wish_.connection.close_timeout);
+    last_words_.async_wait([this](const asio::error_code& error) {
+      if (!error) context_.stop();
+    });
+    leave_if_done();
+  }
+
+  void finish_if_done() {
+    if (in_flight_.empty() && again_.empty() && !held_) stop({refused_ > 0 ? exit_incomplete : exit_done, ""});
+  }
+
+  void leave_if_done() {
+    if (in_flight_.empty() && !std::exchange(leaving_, true)) client_.close([this] { context_.stop(); });
+  }
+
+  int conclude() {
+    std::fflush(stdout);
+    if (!farewell_.text.empty()) tell(usage_, farewell_.text);
+    const std::uint64_t open = in_flight_.size() + again_.size() + (held_ ? 1 : 0);
+    int exit_code = farewell_.exit_code;
+    if (exit_code == exit_done && open > 0) exit_code = exit_incomplete;
+    // One message that was refused is a failure; of many, a part.
+    if (wish_.data) {
+      if (exit_code == exit_incomplete && refused_ > 0 && !unsure_) exit_code = exit_failed;
+      return exit_code;
+    }
+    if (watch_.connections() == 0) return exit_code;
+    std::string summary = grouped(acknowledged_) + (acknowledged_ == 1 ? " line" : " lines") + " published";
+    if (refused_ > 0) {
+      summary += ", " + grouped(refused_) + " not, the first of them line " + grouped(first_refused_);
+    }
+    if (open > 0) {
+      summary += ", " + grouped(open) + " without an acknowledgement, the first of them line " + grouped(first_open());
+    }
+    tell(usage_, summary);
+    return exit_code;
+  }
+
+  [[nodiscard]] std::uint64_t first_open() const {
+    std::uint64_t first = held_ ? held_->number : number_;
+    if (!in_flight_.empty()) first = std::min(first, in_flight_.begin()->first);
+    if (!again_.empty()) first = std::min(first, again_.begin()->first);
+    return first;
+  }
+
+  [[nodiscard]] std::string progress_text() const {
+    std::string text = grouped(acknowledged_) + " acknowledged";
+    if (lines_.size_bytes() > 0) {
+      const double share = static_cast<double>(lines_.read_bytes()) / static_cast<double>(lines_.size_bytes());
+      text += ", " + std::to_string(std::lround(std::min(1.0, share) * 100)) + " % read";
+    }
+    if (refused_ > 0) text += ", " + grouped(refused_) + " refused";
+    return text + progress_.rate_text(acknowledged_);
+  }
+
+  const config::Usage& usage_;
+  PublishWish wish_;
+  asio::io_context context_{1};
+  Lines lines_;
+  Watch watch_;
+  asio::signal_set signals_;
+  asio::steady_timer pace_;
+  asio::steady_timer last_words_;
+  Progress progress_;
+  std::map<std::uint64_t, client::Publication> in_flight_;  // by the line's number
+  std::map<std::uint64_t, Line> again_;                     // over the broker's rate limit
+  std::optional<Line> held_;                                // the next one
+  steady_clock::time_point next_at_;
+  steady_clock::time_point limited_until_;
+  std::size_t window_ = in_flight_max;  // halved at a limit, and one more with each acknowledgement
+  std::uint64_t number_ = 0;            // of the last line that was read
+  std::uint64_t acknowledged_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t first_refused_ = 0;
+  bool waiting_ = false;  // for room or time: pump() will be called
+  bool reading_ = false;  // likewise, for lines
+  bool ended_ = false;    // of the input
+  bool stopped_ = false;
+  bool leaving_ = false;
+  bool limited_told_ = false;
+  bool unsure_ = false;  // what was not acknowledged may have been stored
+  Farewell farewell_;
+  client::Client client_;  // the last: its handlers use all of the above
+};
+
+}  // namespace
+
+Result<std::string, Fault> publish_data(const std::string& text, bool json) {
+  if (!websocket::valid_utf8(text)) return Fault{"is no UTF-8"};
+  if (!json) return client::json_string(text);
+  if (const auto fault = command::check_json(text)) {
+    return Fault{"is no JSON: " + command::describe(*fault, text)};
+  }
+  return text;
+}
+
+int publish(const config::Usage& usage, PublishWish wish) {
+  return Publisher(usage, std::move(wish)).run();
+}
+
+}  // namespace crier::cli
