@@ -67,6 +67,10 @@ std::optional<Outcome> Options::parse(const Usage& usage, std::span<const std::s
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "--help" || argument == "-h") return Outcome{exit_done, help_text(usage), ""};
+    if (argument == "--") {  // POSIX 12.2, guideline 10: what follows is no option, whatever it looks like
+      words_.insert(words_.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      break;
+    }
     if (argument == "-" || !argument.starts_with('-')) {
       words_.push_back(argument);
       continue;

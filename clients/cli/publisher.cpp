@@ -31,12 +31,29 @@ constexpr std::size_t in_flight_max = 1'000;
 constexpr std::size_t faults_told_max = 10;
 constexpr milliseconds limited_pause{1'000};  // where the broker does not say how long
 
-// Refusals that every further line would meet as well.
-bool ends_all(client::ErrorCode code) {
+// Who may not publish this line may not publish the next one either.
+bool is_refused_for_all(client::ErrorCode code) {
   using client::ErrorCode;
   return code == ErrorCode::forbidden || code == ErrorCode::unauthorized || code == ErrorCode::token_expired ||
-         code == ErrorCode::closed || code == ErrorCode::timeout || code == ErrorCode::connection_lost ||
-         code == ErrorCode::offline || code == ErrorCode::bad_option;
+         code == ErrorCode::bad_option;
+}
+
+// Nobody answers: no use in asking for the next line.
+bool is_unanswered(client::ErrorCode code) {
+  using client::ErrorCode;
+  return code == ErrorCode::timeout || code == ErrorCode::connection_lost || code == ErrorCode::offline ||
+         code == ErrorCode::closed || code == ErrorCode::unreachable;
+}
+
+// The library's words are for programmers.
+std::string why_not(const client::Error& error) {
+  using client::ErrorCode;
+  switch (error.code) {
+    case ErrorCode::timeout: return "no acknowledgement came within --timeout; it may have been stored";
+    case ErrorCode::connection_lost: return "the connection was lost while it was on its way; it may have been stored";
+    case ErrorCode::offline: return "there was no connection within --timeout; it was not sent";
+    default: return error.message;
+  }
 }
 
 class Publisher {
@@ -241,10 +258,9 @@ class Publisher {
   }
 
   void judge(std::uint64_t number, const client::Error& error) {
-    refuse(number, error.message);
-    if (!ends_all(error.code) || stopped_) return;
-    unsure_ = error.code == client::ErrorCode::timeout || error.code == client::ErrorCode::connection_lost;
-    stop({unsure_ ? exit_incomplete : exit_code_of(error), ""});
+    refuse(number, why_not(error));
+    if (is_unanswered(error.code)) return stop({exit_incomplete, ""});
+    if (is_refused_for_all(error.code)) stop({exit_failed, ""});
   }
 
   void refuse(std::uint64_t number, const std::string& why) {
@@ -268,7 +284,8 @@ class Publisher {
   }
 
   void finish_if_done() {
-    if (in_flight_.empty() && again_.empty() && !held_) stop({refused_ > 0 ? exit_incomplete : exit_done, ""});
+    if (in_flight_.empty() && again_.empty() && !held_)
+      stop({refused_ == 0 ? exit_done : wish_.data ? exit_failed : exit_incomplete, ""});
   }
 
   void leave_if_done() {
@@ -281,11 +298,7 @@ class Publisher {
     const std::uint64_t open = in_flight_.size() + again_.size() + (held_ ? 1 : 0);
     int exit_code = farewell_.exit_code;
     if (exit_code == exit_done && open > 0) exit_code = exit_incomplete;
-    // One message that was refused is a failure; of many, a part.
-    if (wish_.data) {
-      if (exit_code == exit_incomplete && refused_ > 0 && !unsure_) exit_code = exit_failed;
-      return exit_code;
-    }
+    if (wish_.data) return exit_code;
     if (watch_.connections() == 0) return exit_code;
     std::string summary = grouped(acknowledged_) + (acknowledged_ == 1 ? " line" : " lines") + " published";
     if (refused_ > 0) {
@@ -340,7 +353,6 @@ class Publisher {
   bool stopped_ = false;
   bool leaving_ = false;
   bool limited_told_ = false;
-  bool unsure_ = false;  // what was not acknowledged may have been stored
   Farewell farewell_;
   client::Client client_;  // the last: its handlers use all of the above
 };

@@ -1,0 +1,224 @@
+"""`crier pub`: messages and lines, keys and rates, and whether everything was acknowledged."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from broker_process import Broker, eventually, scaled
+from cli import OnTerminal, Running, run
+from event_streams import Relay
+from test_cli_sub import CLOSED, HISTORY, trusted
+from tokens import SECRET, may
+
+
+@pytest.fixture(scope="module")
+def keeper(tmp_path_factory):
+    """A broker that keeps messages, and lets few of them through in namespaces `slow` and `small`."""
+    process = Broker(tmp_path_factory.mktemp("keeper"))
+    process.start(config=HISTORY + """
+[namespace.slow]
+history = { messages = 1000, age = "10m" }
+rate = 20
+[namespace.small]
+history = { messages = 1000, age = "10m" }
+message_bytes_max = 100
+""")
+    yield process
+    process.stop()
+
+
+def stored(broker, channel, count):
+    """The data of the newest messages of a channel; there must be no more of them than that."""
+    output, _ = run("sub", channel, "--last", "1000", "--timeout", "0.4" if count else "0.2", *trusted(broker))
+    data = [json.loads(line) for line in output.splitlines()]
+    assert len(data) == count, data[:20]
+    return data
+
+
+def test_one_message_as_text_or_as_json_and_nothing_is_said(keeper, channel):
+    assert run("pub", channel, "hello, \u00e9 \"world\"", *trusted(keeper)) == ("", "")
+    assert run("pub", channel, '{"a": [1, null]}', "--json", *trusted(keeper)) == ("", "")
+    assert run("pub", channel, *trusted(keeper), "--", "-5") == ("", "")
+    assert stored(keeper, channel, 3) == ['hello, \u00e9 "world"', {"a": [1, None]}, "-5"]
+
+
+def test_print_tells_the_position_to_go_on_from(keeper, channel):
+    position = run("pub", channel, "one", "--print", *trusted(keeper))[0].strip()
+    run("pub", channel, "two", *trusted(keeper))
+    assert run("sub", channel, "--since", position, "--count", "1", "--raw", *trusted(keeper))[0] == "two\n"
+
+
+def test_a_line_a_message_from_standard_input_or_a_file_in_their_order(keeper, channel, tmp_path):
+    lines = ["first", "", "third\tline", "no end"]
+    said = run("pub", channel, "-", *trusted(keeper), stdin="\n".join(lines))[1]
+    assert said == "crier pub: 4 lines published.\n"
+    file = tmp_path / "lines"
+    file.write_text('{"n":1}\r\n\n[2]\n', encoding="ascii")
+    assert "2 lines published" in run("pub", channel, "--file", file, "--json", *trusted(keeper))[1]
+    assert stored(keeper, channel, 6) == [*lines, {"n": 1}, [2]]
+
+
+def test_many_lines_arrive_once_each_and_in_order(keeper):
+    count = scaled(20_000, at_least=2000)
+    with Running("sub", "many", "--raw", "--count", count, *trusted(keeper)) as sub:
+        eventually(lambda: keeper.metric("crier_subscriptions") >= 1)
+        said = run("pub", "many", "-", *trusted(keeper), stdin="".join(f"{number}\n" for number in range(count)))[1]
+        assert f"{count:,} lines published" in said
+        sub.end(0)
+        assert [int(sub.line()) for _ in range(count)] == list(range(count))
+
+
+def test_lines_go_out_as_they_come(keeper, channel):
+    with Running("sub", channel, "--raw", *trusted(keeper)) as sub, \
+            Running("pub", channel, "-", stdin=subprocess.PIPE, *trusted(keeper)) as pub:
+        eventually(lambda: keeper.metric("crier_subscriptions") >= 1)
+        for line in ("one", "two"):
+            pub.process.stdin.write(f"{line}\n".encode())
+            pub.process.stdin.flush()
+            assert sub.line() == line
+        pub.process.stdin.close()
+        pub.end(0)
+
+
+def test_a_cut_in_the_middle_loses_nothing_and_doubles_nothing(keeper):
+    relay = Relay(keeper)
+    url = keeper.websocket_url.replace(f":{keeper.port}", f":{relay.port}")
+    count = scaled(900, at_least=300)
+    before = keeper.metric("crier_messages_published_total")
+    try:
+        with Running("pub", "cut", "-", "--url", url, "--rate", f"{count // 3}/s", *trusted(keeper)[2:],
+                     stdin=subprocess.PIPE) as pub:
+            pub.process.stdin.write("".join(f"{number}\n" for number in range(count)).encode())
+            pub.process.stdin.close()
+            for share in (0.2, 0.5):
+                wanted = before + share * count
+                eventually(lambda wanted=wanted: keeper.metric("crier_messages_published_total") >= wanted)
+                relay.cut()
+                pub.error("trying again in")
+                relay.mend()
+            pub.error(f"{count:,} lines published")
+            pub.end(0)
+    finally:
+        relay.close()
+    assert stored(keeper, "cut", count) == [str(number) for number in range(count)]
+
+
+def test_the_same_file_with_the_same_key_again_is_nothing_new(keeper, channel):
+    for _ in range(2):
+        assert "3 lines" in run("pub", channel, "-", "--key", "import", *trusted(keeper), stdin="a\nb\nc\n")[1]
+    run("pub", channel, "d", "--key", "import:3", *trusted(keeper))
+    assert stored(keeper, channel, 3) == ["a", "b", "c"]
+
+
+def test_a_rate_is_kept(keeper, channel):
+    began = time.monotonic()
+    run("pub", channel, "-", "--rate", "50/s", *trusted(keeper), stdin="x\n" * 26)
+    assert time.monotonic() - began >= 0.5
+
+
+def test_over_the_brokers_rate_limit_lines_wait_and_none_is_lost(keeper):
+    said = run("pub", "slow:lines", "-", *trusted(keeper), stdin="".join(f"{number}\n" for number in range(50)))[1]
+    assert "going slower" in said and "50 lines published" in said
+    assert sorted(map(int, stored(keeper, "slow:lines", 50))) == list(range(50))
+
+
+def test_lines_that_are_refused_are_told_by_number_and_the_others_go_on(keeper):
+    lines = ["ok", "x" * 200, "also ok", "y" * 200, "fine"]
+    said = run("pub", "small:lines", "-", *trusted(keeper), stdin="\n".join(lines), exit_code=4)[1]
+    assert re.search(r"^crier pub: line 2: .*100", said, re.M) and re.search(r"^crier pub: line 4: ", said, re.M)
+    assert "3 lines published, 2 not, the first of them line 2" in said
+    assert stored(keeper, "small:lines", 3) == ["ok", "also ok", "fine"]
+    assert "message_bytes_max" in run("pub", "small:lines", "z" * 200, *trusted(keeper), exit_code=1)[1]
+
+
+def test_lines_that_are_no_json_or_no_text_are_told_and_the_others_go_on(keeper, channel, tmp_path):
+    said = run("pub", channel, "-", "--json", *trusted(keeper), stdin='1\n{"a":\n2\n', exit_code=4)[1]
+    assert "line 2: is no JSON: byte" in said and "2 lines published, 1 not" in said
+    file = tmp_path / "bytes"
+    file.write_bytes(b"good\n\xff\xfe\nlast\n" + b"l" * (3 << 20) + b"\nend\n")
+    said = run("pub", channel, "--file", file, *trusted(keeper), exit_code=4)[1]
+    assert "line 2: is no UTF-8" in said and "line 4: is longer than 2MiB" in said
+    assert stored(keeper, channel, 5) == [1, 2, "good", "last", "end"]
+
+
+def test_a_hundred_bad_lines_fill_no_screen(keeper, channel):
+    said = run("pub", channel, "-", "--json", *trusted(keeper), stdin="{\n" * 100, exit_code=4)[1]
+    assert said.count("is no JSON") == 10 and "no further lines" in said and "100 not" in said
+
+
+def test_an_interrupt_waits_for_what_is_on_its_way_and_says_how_far_it_came(keeper, channel):
+    with Running("pub", channel, "-", stdin=subprocess.PIPE, *trusted(keeper)) as pub:
+        pub.process.stdin.write(b"one\ntwo\n")
+        pub.process.stdin.flush()
+        eventually(lambda: run("sub", channel, "--last", "2", "--timeout", "0.1", *trusted(keeper))[0].count("\n") == 2)
+        pub.signal(signal.SIGINT)
+        pub.error("2 lines published")
+        pub.end(130)
+
+
+def test_what_was_never_acknowledged_makes_the_exit_code(keeper, channel):
+    relay = Relay(keeper)
+    url = keeper.websocket_url.replace(f":{keeper.port}", f":{relay.port}")
+    try:
+        with Running("pub", channel, "-", "--timeout", "1s", "--url", url, *trusted(keeper)[2:],
+                     stdin=subprocess.PIPE) as pub:
+            pub.process.stdin.write(b"one\n")
+            pub.process.stdin.flush()
+            eventually(lambda: run("sub", channel, "--last", "1", "--timeout", "0.1", *trusted(keeper))[0] == '"one"\n')
+            relay.cut()
+            pub.error("trying again in")
+            pub.process.stdin.write(b"two\nthree\n")
+            pub.process.stdin.close()
+            pub.error("line 2: there was no connection within --timeout")
+            pub.error("1 line published, 2 not, the first of them line 2")
+            pub.end(4)
+    finally:
+        relay.close()
+
+
+def test_a_publisher_that_may_not_is_told_at_once_and_stops(start_broker):
+    broker = start_broker(config=CLOSED)
+    ann = may("ann", publish=["news.>"])
+    run("pub", "news.a", "hello", *trusted(broker), CRIER_TOKEN=ann)
+    said = run("pub", "secrets", "hello", *trusted(broker), CRIER_TOKEN=ann, exit_code=1)[1]
+    assert "secrets" in said and ann not in said and SECRET not in said
+    said = run("pub", "secrets", "-", *trusted(broker), stdin="a\n" * 5000, CRIER_TOKEN=ann, exit_code=1)[1]
+    assert "0 lines published" in said
+
+
+def test_progress_is_for_terminals(keeper, channel, tmp_path):
+    file = tmp_path / "lines"
+    file.write_text("x\n" * 100, encoding="ascii")
+    words = ("pub", channel, "--file", file, "--rate", "100/s", *trusted(keeper))
+    with OnTerminal(*words) as pub:
+        pub.until(r"\d+ acknowledged, 100 % read, [\d.]+/s")
+        pub.until("100 lines published")
+        pub.end(0)
+    assert "acknowledged" not in run(*words)[1]
+
+
+@pytest.mark.parametrize("words, told", [
+    ([], "expected CHANNEL"),
+    (["news"], "what to publish?"),
+    (["news", "x", "--file", "y"], "what to publish?"),
+    (["news.*", "x"], "not to a pattern"),
+    (["a b", "x"], "space"),
+    (["news", "{", "--json"], "DATA is no JSON"),
+    (["news", "x", "--rate", "fast"], "as 100/s"),
+    (["news", "x", "--ttl", "1.5"], "whole seconds"),
+    (["news", "x", "--timeout", "soon"], "expected a time"),
+    (["news", "x", "--key", "k" * 129], "at most 128 bytes"),
+    (["news", "x", "--key", "k", "--no-key"], "one of them"),
+    (["news", "-", "--token-file", "-"], "standard input is for the lines"),
+])
+def test_wrong_words_are_told_before_anything_happens(words, told):
+    assert told in run("pub", *words, "--url", "ws://127.0.0.1:1/", exit_code=2)[1]
+
+
+def test_a_file_that_cannot_be_read_is_told(keeper, tmp_path):
+    assert "No such file" in run("pub", "news", "--file", tmp_path / "none", *trusted(keeper), exit_code=1)[1]
+    assert "is a folder" in run("pub", "news", "--file", tmp_path, *trusted(keeper), exit_code=1)[1]
