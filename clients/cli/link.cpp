@@ -26,22 +26,25 @@ std::string variable_or_nothing(const char* name) {
 
 }  // namespace
 
-Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option, const char* variable) {
-  const auto file = options.one(option);
-  if (!file) {
-    std::string value = variable_or_nothing(variable);
-    if (!value.empty() && !is_secret(value)) {
-      return Fault{std::string(variable) + ": is no token and no key, but more text"};
-    }
-    return value;
-  }
-  const std::string where = std::string(option) + ": " + *file + ": ";
-  auto text = tools::read_input(*file);
-  if (!text) return Fault{where + text.error().what};
+Result<std::string, Fault> read_secret_file(const std::string& path) {
+  auto text = tools::read_input(path);
+  if (!text) return Fault{path + ": " + text.error().what};
   std::string secret = tools::without_line_end(std::move(*text));
-  if (secret.empty()) return Fault{where + "is empty"};
-  if (!is_secret(secret)) return Fault{where + "holds more than a token or a key in one line"};
+  if (secret.empty()) return Fault{path + ": is empty"};
+  if (!is_secret(secret)) return Fault{path + ": holds more than a token or a key in one line"};
   return secret;
+}
+
+Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option, const char* variable) {
+  if (const auto file = options.one(option)) {
+    auto secret = read_secret_file(*file);
+    if (!secret) return Fault{std::string(option) + ": " + secret.error().what};
+    return secret;
+  }
+  std::string value = variable_or_nothing(variable);
+  if (!value.empty() && !is_secret(value))
+    return Fault{std::string(variable) + ": is no token and no key, but more text"};
+  return value;
 }
 
 Result<Link, Fault> link_of(const tools::Options& options) {
@@ -49,6 +52,8 @@ Result<Link, Fault> link_of(const tools::Options& options) {
   if (!token) return token.error();
   Link link;
   link.token = std::move(*token);
+  link.token_file = options.one("--token-file").value_or("");
+  if (link.token_file == "-") link.token_file.clear();
   link.url = options.one("--url").value_or(variable_or_nothing("CRIER_URL"));
   if (link.url.empty()) link.url = default_url;
   link.ca_file = options.one("--ca-file").value_or("");

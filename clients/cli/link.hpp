@@ -23,10 +23,11 @@ struct Fault {
 };
 
 struct Link {
-  std::string url;        // as it was given: nobody has looked into it
-  std::string token;      // a token or a service key; "": none
-  std::string ca_file;    // "": the system's authorities
-  bool insecure = false;  // believe any certificate
+  std::string url;         // as it was given: nobody has looked into it
+  std::string token;       // a token or a service key; "": none
+  std::string token_file;  // that it was read from and may be read from again; "": none
+  std::string ca_file;     // "": the system's authorities
+  bool insecure = false;   // believe any certificate
 };
 
 inline constexpr std::array link_options = {
@@ -46,8 +47,11 @@ template <std::size_t N, std::size_t M>
   return all;
 }
 
-// The error says which file or variable cannot be used, and why. Says aloud (stderr) when `insecure` is asked for.
+// The fault says which file or variable cannot be used, and why.
 [[nodiscard]] Result<Link, Fault> link_of(const tools::Options& options);
+
+// The one line of a file, or of standard input ("-").
+[[nodiscard]] Result<std::string, Fault> read_secret_file(const std::string& path);
 
 // A token or key from the file of an option, else from a variable; "": neither was given.
 [[nodiscard]] Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option,

@@ -116,6 +116,11 @@ class Publisher {
     pump();
   }
 
+  void tell_over(const std::string& what) {
+    progress_.clear();
+    tell(usage_, what);
+  }
+
   // Sends as much as there is, and as may be sent. Whoever has to wait calls it again.
   void pump() {
     while (!stopped_ && !waiting_) {

@@ -31,7 +31,14 @@ Result<client::Options, Fault> client_options(const Link& link, const config::Us
   }
   client::Options options;
   options.url = link.url;
-  options.token = link.token;
+  if (link.token_file.empty()) options.token = link.token;
+  if (!link.token_file.empty()) {
+    options.token_source = [file = link.token_file](client::TokenReason /*reason*/, const client::TokenReply& reply) {
+      auto token = read_secret_file(file);
+      reply(token ? client::Result<std::string>(std::move(*token))
+                  : client::Error{.code = client::ErrorCode::unauthorized, .message = token.error().what});
+    };
+  }
   options.tls.verify = !link.insecure;
   options.tls.ca_file = link.ca_file;
   return options;

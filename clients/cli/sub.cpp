@@ -88,7 +88,8 @@ class Subscriber {
         terminal_(::isatty(STDOUT_FILENO) == 1),
         client_(context_.get_executor(), wish_.connection,
                 {.on_state = [this](const client::StateChange& change) { take_state(change); },
-                 .on_error = [this](const client::Error& error) { end({exit_code_of(error), error.message}); }}) {}
+                 // No end: a token that was not there, for example, is asked for again.
+                 .on_error = [](const client::Error& error) { tell(usage, error.message); }}) {}
 
   int run() {
     std::signal(SIGPIPE, SIG_IGN);

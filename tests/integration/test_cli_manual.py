@@ -95,7 +95,8 @@ def fish(scripts, *words):
 ZSH = r"""
 zmodload zsh/zpty
 zpty shell zsh -f -i
-zpty -w shell "cd $1; PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' insert-tab false"
+zpty -w shell "cd $1; PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D"
+zpty -w shell "zstyle ':completion:*' insert-tab false"
 zpty -w shell 'begin() { print BE""GIN }; finish() { print EN""D; exit }; compprefuncs=(begin); comppostfuncs=(finish)'
 zpty -w shell 'bindkey "^I" complete-word; compadd() {
   if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return; fi

@@ -217,6 +217,18 @@ def test_tokens_and_keys_come_from_the_environment_or_a_file_and_are_never_shown
     assert run("sub", "news.a", *trusted(broker), exit_code=1)[1]
 
 
+def test_a_token_file_is_read_again_before_the_token_is_over(start_broker, tmp_path):
+    broker = start_broker(config=CLOSED)
+    file = tmp_path / "token"
+    file.write_text(may("ann", subscribe=["news.>"], expires_in=4 * SLOWNESS), encoding="ascii")
+    with Running("sub", "news.a", "--raw", "--token-file", file, *trusted(broker)) as sub:
+        subscribed(broker)
+        file.write_text(may("ann", subscribe=["news.>"]), encoding="ascii")
+        eventually(lambda: broker.metric("crier_commands_total", op="auth", outcome="ok") >= 1)
+        sub.signal()
+        sub.end(130)
+
+
 def test_a_subscription_that_is_taken_away_later_ends_it(start_broker):
     broker = start_broker(config=CLOSED)
     with Running("sub", "news.a", *trusted(broker), CRIER_TOKEN=READER.key) as sub:

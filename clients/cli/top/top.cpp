@@ -160,11 +160,12 @@ class Top {
     auto metrics = Metrics::parse(answer.body);
     if (!metrics) return stop(exit_failed, wish_.place.authority + ": what answers there is no broker's /metrics");
     coming_ = Look{std::chrono::steady_clock::now(), wall_now_s(), std::move(*metrics), std::nullopt};
-    ask_admin(context_, wish_.place, "/channels?limit=50", wish_.key, answer_time_max, [this](const AdminAnswer& channels) {
-      if (channels.status == 200) coming_->channels = parse_channels(channels.body);
-      if (!coming_->channels) coming_->no_channels = why_no_channels(channels);
-      take_look();
-    });
+    ask_admin(context_, wish_.place, "/channels?limit=50", wish_.key, answer_time_max,
+              [this](const AdminAnswer& channels) {
+                if (channels.status == 200) coming_->channels = parse_channels(channels.body);
+                if (!coming_->channels) coming_->no_channels = why_no_channels(channels);
+                take_look();
+              });
   }
 
   [[nodiscard]] std::string refusal(const AdminAnswer& answer) const {
