@@ -70,7 +70,9 @@ std::optional<Farewell> Watch::take(const client::StateChange& change) {
       if (at_start && std::chrono::steady_clock::now() >= patience_ends_) {
         return Farewell{change.error ? exit_code_of(*change.error) : exit_unreachable, why};
       }
-      tell(usage_, without_end(why) + "; trying again in " + config::duration_text(change.retry_in));
+      tell(usage_, without_end(why) + (change.retry_in.count() > 0
+                                           ? "; trying again in " + config::duration_text(change.retry_in)
+                                           : "; trying again"));
       break;
     }
     case client::State::closed:

@@ -98,7 +98,7 @@ def test_a_cut_in_the_middle_loses_nothing_and_doubles_nothing(keeper):
                 wanted = before + share * count
                 eventually(lambda wanted=wanted: keeper.metric("crier_messages_published_total") >= wanted)
                 relay.cut()
-                pub.error("trying again in")
+                pub.error("trying again")
                 relay.mend()
             pub.error(f"{count:,} lines published")
             pub.end(0)
@@ -170,7 +170,7 @@ def test_what_was_never_acknowledged_makes_the_exit_code(keeper, channel):
             pub.process.stdin.flush()
             eventually(lambda: run("sub", channel, "--last", "1", "--timeout", "0.1", *trusted(keeper))[0] == '"one"\n')
             relay.cut()
-            pub.error("trying again in")
+            pub.error("trying again")
             pub.process.stdin.write(b"two\nthree\n")
             pub.process.stdin.close()
             pub.error("line 2: there was no connection within --timeout")

@@ -123,7 +123,7 @@ def test_after_a_cut_it_goes_on_where_it_was(keeper, channel):
             publish(keeper, channel, 1, 2)
             assert [sub.line(), sub.line()] == ["1", "2"]
             relay.cut()
-            sub.error("trying again in")
+            sub.error("trying again")
             publish(keeper, channel, 3)
             relay.mend()
             publish(keeper, channel, 4)
@@ -282,7 +282,7 @@ def test_at_the_start_it_waits_for_a_broker_as_long_as_it_was_told(start_broker)
         port = listener.getsockname()[1]
     with Running("sub", "news", "--url", f"ws://127.0.0.1:{port}/message", "--wait", f"{30 * SLOWNESS}s",
                  "--insecure") as sub:
-        sub.error("trying again in")
+        sub.error("trying again")
         start_broker("--listen", f"127.0.0.1:{port}")
         sub.signal()
         sub.end(130)

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
 
 import pytest
 
-from broker_process import Broker
+from broker_process import Broker, eventually
 from cli import OnTerminal, Running, run
 from clients import connect
 from tokens import Service
@@ -89,6 +90,23 @@ def test_every_signal_that_ends_it_gives_the_terminal_back(broker, which):
         top.process.send_signal(which)
         top.until(re.escape(LEAVE))
         top.end(128 + which)
+        assert top.settings() == top.before
+
+
+def test_while_it_is_suspended_the_terminal_is_the_shells(broker):
+    def state():
+        return pathlib.Path(f"/proc/{top.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    with OnTerminal("top", "--admin", admin_url(broker)) as top:
+        top.until("q quits")
+        top.process.send_signal(signal.SIGTSTP)
+        top.until(re.escape(LEAVE))
+        eventually(lambda: state() == "T")
+        assert top.settings() == top.before
+        top.process.send_signal(signal.SIGCONT)
+        top.until(re.escape(ENTER))
+        top.until("q quits")
+        top.type("q")
+        top.end(0)
         assert top.settings() == top.before
 
 
