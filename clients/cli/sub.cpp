@@ -97,7 +97,7 @@ class Subscriber {
     if (wish_.timeout.count() > 0) {
       timer_.expires_after(wish_.timeout);
       timer_.async_wait([this](const asio::error_code& error) {
-        if (!error) end({wish_.count > 0 || incomplete_ ? exit_incomplete : exit_done, time_over()});
+        if (!error) end(time_over());
       });
     }
     for (const std::string& channel : wish_.channels) subscribe(channel);
@@ -254,9 +254,11 @@ class Subscriber {
     client_.close([this] { context_.stop(); });
   }
 
-  [[nodiscard]] std::string time_over() const {
-    if (wish_.count == 0) return "";
-    return std::to_string(printed_) + " of " + std::to_string(wish_.count) + " messages came in time";
+  [[nodiscard]] Farewell time_over() const {
+    if (watch_.connections() == 0) return {exit_unreachable, "there was no connection within --timeout"};
+    if (wish_.count == 0) return {incomplete_ ? exit_incomplete : exit_done, ""};
+    return {exit_incomplete,
+            std::to_string(printed_) + " of " + std::to_string(wish_.count) + " messages came within --timeout"};
   }
 
   void tell_where_to_go_on() const {

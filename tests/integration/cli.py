@@ -14,8 +14,29 @@ import threading
 import time
 
 from broker_process import BINARY, SLOWNESS
+from tokens import SECRET
 
 PATIENCE = 20 * SLOWNESS
+SHORT = f"{0.4 * SLOWNESS}"  # long enough for a command to connect and to get what is there
+
+HISTORY = '[namespace.default]\nhistory = { messages = 1000, age = "10m" }\npresence = true\n'
+
+
+def closed(*services):
+    """A configuration in which nobody may anything that a token or one of these keys does not grant."""
+    return f"""[server]
+hosts = ["broker.test"]
+[auth.jwt]
+secret = "{SECRET}"
+[namespace.default]
+subscribe = "granted"
+publish = "granted"
+""" + "".join(service.toml() for service in services)
+
+
+def trusted(broker):
+    """Options for a broker that may speak TLS, as in a run of all tests over it."""
+    return ["--url", broker.websocket_url] + (["--ca-file", str(broker.authority)] if broker.secure else [])
 
 
 def environment(**more):

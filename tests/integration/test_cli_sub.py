@@ -10,20 +10,12 @@ import threading
 import pytest
 
 from broker_process import SLOWNESS, Broker, eventually
-from cli import OnTerminal, Running, run
+from cli import HISTORY, SHORT, OnTerminal, Running, closed, run, trusted
 from event_streams import Relay
-from tokens import SECRET, Service, may, token
+from tokens import Service, may, token
 
-HISTORY = '[namespace.default]\nhistory = { messages = 1000, age = "10m" }\npresence = true\n'
 READER = Service("reader", subscribe=["news.>"])
-CLOSED = f"""[server]
-hosts = ["broker.test"]
-[auth.jwt]
-secret = "{SECRET}"
-[namespace.default]
-subscribe = "granted"
-publish = "granted"
-""" + READER.toml()
+CLOSED = closed(READER)
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +25,6 @@ def keeper(tmp_path_factory):
     process.start(config=HISTORY)
     yield process
     process.stop()
-
-
-def trusted(broker):
-    """Options for a broker that may speak TLS, as in a run of all tests over it."""
-    return ["--url", broker.websocket_url] + (["--ca-file", str(broker.authority)] if broker.secure else [])
 
 
 def publish(broker, channel, *lines):
@@ -134,11 +121,11 @@ def test_after_a_cut_it_goes_on_where_it_was(keeper, channel):
 
 
 def test_its_time_is_over_when_it_is_over(keeper, channel):
-    assert run("sub", channel, "--timeout", "0.2", *trusted(keeper)) == ("", "")
+    assert run("sub", channel, "--timeout", SHORT, *trusted(keeper)) == ("", "")
     publish(keeper, channel, "one")
-    output, errors = run("sub", channel, "--last", "1", "--count", "2", "--timeout", "500ms", *trusted(keeper),
+    output, errors = run("sub", channel, "--last", "1", "--count", "2", "--timeout", SHORT, *trusted(keeper),
                          exit_code=4)
-    assert output == '"one"\n' and "1 of 2 messages" in errors
+    assert output == '"one"\n' and "1 of 2 messages came within --timeout" in errors
 
 
 def test_presence_tells_who_is_there_who_comes_and_who_goes(keeper, channel):
@@ -206,9 +193,9 @@ def test_tokens_and_keys_come_from_the_environment_or_a_file_and_are_never_shown
     file = tmp_path / "token"
     for credential in (good, READER.key):
         file.write_text(credential + "\n", encoding="ascii")
-        run("sub", "news.a", "--timeout", "0.2", *trusted(broker), CRIER_TOKEN=credential)
-        run("sub", "news.a", "--timeout", "0.2", *trusted(broker), "--token-file", file)
-        run("sub", "news.a", "--timeout", "0.2", *trusted(broker), "--token-file", "-", stdin=credential)
+        run("sub", "news.a", "--timeout", SHORT, *trusted(broker), CRIER_TOKEN=credential)
+        run("sub", "news.a", "--timeout", SHORT, *trusted(broker), "--token-file", file)
+        run("sub", "news.a", "--timeout", SHORT, *trusted(broker), "--token-file", "-", stdin=credential)
         refused = run("sub", "secrets", *trusted(broker), CRIER_TOKEN=credential, exit_code=1)[1]
         assert "secrets" in refused and credential not in refused
     for credential, word in ((bad, "signature"), (token("ann", expires_in=-100), "expired")):
@@ -244,8 +231,8 @@ def test_a_subscription_that_is_taken_away_later_ends_it(start_broker):
 def test_tls_is_verified_and_what_does_not_verify_says_what_to_do(start_tls, tmp_path):
     broker = start_tls()
     url = ["--url", broker.websocket_url]
-    run("sub", "news", *url, "--ca-file", broker.authority, "--timeout", "0.2")
-    assert "--insecure: whoever is in between" in run("sub", "news", *url, "--insecure", "--timeout", "0.2")[1]
+    run("sub", "news", *url, "--ca-file", broker.authority, "--timeout", SHORT)
+    assert "--insecure: whoever is in between" in run("sub", "news", *url, "--insecure", "--timeout", SHORT)[1]
     assert "certificate" in run("sub", "news", *url, exit_code=3)[1]
     run("sub", "news", *url, "--ca-file", tmp_path / "none.pem", exit_code=2)
     assert "speaks TLS" in run("sub", "news", "--url", broker.websocket_url.replace("wss:", "ws:"), exit_code=1)[1]
