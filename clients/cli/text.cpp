@@ -37,6 +37,10 @@ std::string two_units(std::uint64_t large, const char* large_unit, std::uint64_t
 
 }  // namespace
 
+double bounded(double number) {
+  return number > 0 ? std::min(number, 1e15) : 0;
+}
+
 std::string grouped(std::uint64_t number) {
   const std::string digits = std::to_string(number);
   std::string text;
@@ -48,6 +52,7 @@ std::string grouped(std::uint64_t number) {
 }
 
 std::string short_number(double number) {
+  number = bounded(number);
   if (number == std::floor(number) && number < 1000) return std::to_string(static_cast<int>(number));
   if (number < 999.5) return three_digits(number);
   if (number < 999'500) return three_digits(number / 1e3) + " k";
@@ -57,6 +62,7 @@ std::string short_number(double number) {
 
 std::string bytes_text(double bytes) {
   constexpr std::array units = {"KiB", "MiB", "GiB", "TiB"};
+  bytes = bounded(bytes);
   if (bytes < 1023.5) return std::to_string(std::lround(bytes)) + " B";
   std::size_t unit = 0;
   bytes /= 1024;
@@ -68,13 +74,14 @@ std::string bytes_text(double bytes) {
 }
 
 std::string latency_text(double seconds) {
+  seconds = bounded(seconds);
   if (seconds < 0.000'999'5) return std::to_string(std::lround(seconds * 1e6)) + " us";
   if (seconds < 0.999'5) return three_digits(seconds * 1e3) + " ms";
   return three_digits(seconds) + " s";
 }
 
 std::string span_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds));
+  const auto whole = static_cast<std::uint64_t>(bounded(seconds));
   if (whole < 60) return std::to_string(whole) + " s";
   if (whole < 3600) return two_units(whole / 60, "min", whole % 60, "s");
   if (whole < 86'400) return two_units(whole / 3600, "h", whole / 60 % 60, "min");

@@ -8,6 +8,8 @@
 
 namespace crier::cli {
 
+// A number of somebody else's as one that can be shown: not below 0, no NaN, not beyond 10^15.
+[[nodiscard]] double bounded(double number);
 // 1234567 -> "1,234,567"
 [[nodiscard]] std::string grouped(std::uint64_t number);
 // "0", "34.5", "12.3 k", "1.02 M": three digits that count.

@@ -14,7 +14,7 @@ constexpr std::size_t label_columns = 15;
 constexpr std::size_t figure_columns = 16;
 
 std::uint64_t whole(double number) {
-  return static_cast<std::uint64_t>(std::clamp(std::round(number), 0.0, 9e18));
+  return static_cast<std::uint64_t>(std::round(bounded(number)));
 }
 
 std::string count_text(double number) {
@@ -78,7 +78,7 @@ void add_figures(Rows& rows, const Figures& f) {
   rows.rate("gaps", f.gaps, true).rate("dropped", f.dropped, true).rate("closed", f.slow_closed, true);
   rows.row("memory").figure("resident", bytes_text(f.resident_bytes)).figure("history", bytes_text(f.history_bytes));
   rows.row("").figure("outboxes", bytes_text(f.outbox_bytes)).figure("backlog", bytes_text(f.backlog_bytes));
-  rows.row("process").figure("cpu", f.cpu ? std::to_string(std::lround(*f.cpu * 100)) + " %" : "-");
+  rows.row("process").figure("cpu", f.cpu ? std::to_string(std::lround(bounded(*f.cpu * 100))) + " %" : "-");
   rows.figure("threads", count_text(f.threads));
   rows.figure("loop lag", latency_text(f.loop_lag_s), f.loop_lag_s > 0.05);
   rows.row("").figure("descriptors", count_text(f.descriptors) + " of " + count_text(f.descriptors_max),
