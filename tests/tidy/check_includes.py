@@ -37,7 +37,8 @@ OURS = {
     "clients/cpp/asio": [],
     "clients/cpp/include/crier": [],
     "clients/cli": PROTOCOL + ["broker/config", "broker/tools", "clients/cpp", "clients/cpp/include/crier"],
-    "clients/cli/bench": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
+    "clients/cli/bench": PROTOCOL + ["broker/config", "broker/tools", "clients/cli", "clients/cpp",
+                                     "clients/cpp/include/crier"],
     "clients/cli/top": PROTOCOL + ["broker/config", "broker/tools", "clients/cli"],
     "broker": BELOW_NET + ["broker/net", "broker/admin", "broker/hand_over", "broker/tools", "clients/cli"],
 }
@@ -60,14 +61,14 @@ LIBRARIES = {
                "configuration is plain structs outside of config/"),
     "CLI11": (r"CLI/.*", r"broker/config/.*", "configuration is plain structs outside of config/"),
     "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(auth|net|session|state)/.*|broker/server[^/]*|"
-                r"clients/cpp/(client|link|stream|tls_context)\.[ch]pp",
+                r"clients/cpp/(client|link|stream|tls_context)\.[ch]pp|clients/cli/bench/stream\.cpp",
                 "digests of the handshake and of the state file, random ids, tokens; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
     "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*|clients/cli/.*",
                       "nothing on the path of a message builds a tree"),
     "threads": (r"thread|mutex|shared_mutex|condition_variable|future",
                 r"broker/(runtime|admin|net)/.*|broker/(server[^/]*|main\.cpp)|"
-                r"clients/cpp/(include/crier/)?blocking_client\.[ch]pp",
+                r"clients/cpp/(include/crier/)?blocking_client\.[ch]pp|clients/cli/bench/.*",
                 "one thread owns its shard; only the runtime knows of others"),
 }
 
