@@ -5,7 +5,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CODE = (".cpp", ".hpp")
-TEXT = CODE + (".py", ".js", ".sh", ".txt", ".cmake", ".html", ".css", ".md", ".toml", ".json", ".yml")
+TEXT = CODE + (".py", ".js", ".mjs", ".ts", ".sh", ".txt", ".cmake", ".html", ".css", ".md", ".toml", ".json", ".yml")
 SCRIPTS_WITHOUT_SUFFIX = (".ci/run",)
 GENERATED = ("package-lock.json", "crier.json")
 SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__", ".pytest_cache", "seeds", "corpus"}

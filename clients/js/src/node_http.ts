@@ -1,0 +1,46 @@
+// fetch over node:http, because Node's own takes no certificates. Refusals of upgrades are read by it as well.
+
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Answer } from './errors.js';
+import type { ConnectOptions, RequestOptions } from './types.js';
+
+const bodyBytesMax = 16 * 1024 * 1024;
+
+export function answerOf(response: http.IncomingMessage): Answer {
+  return {
+    status: response.statusCode,
+    headers: { get: (name) => {
+      const value = response.headers[name];
+      return (Array.isArray(value) ? value[0] : value) ?? null;
+    } },
+    body: response,
+    text: async () => {
+      const decoder = new TextDecoder();
+      let text = '';
+      for await (const chunk of response) {
+        text += decoder.decode(chunk, { stream: true });
+        if (text.length > bodyBytesMax) throw new Error('the answer is too long');
+      }
+      return text + decoder.decode();
+    },
+  };
+}
+
+export function request(url: string, { tls, headers }: ConnectOptions, init: Partial<RequestOptions>): http.ClientRequest {
+  const { request } = url.startsWith('https') ? https : http;
+  // A connection of its own for each: a pooled one may have died meanwhile, and takes the request with it.
+  return request(url, { ...tls, agent: false, method: init.method ?? 'GET', headers: { ...headers, ...init.headers },
+    ...(init.signal && { signal: init.signal }) });
+}
+
+export function fetchOverNode(url: string, init: RequestOptions, options: ConnectOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // That is a question about browsers.
+    if (init.mode) throw new Error('there is no page');
+    const asked = request(url, options, init);
+    asked.on('response', (response) => resolve(answerOf(response)));
+    asked.on('error', reject);
+    asked.end(init.body);
+  });
+}
