@@ -27,10 +27,11 @@ if (!process.argv.includes('--bundles-only')) {
   const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   execFileSync(process.execPath, [compiler, '-p', `${folder}tsconfig.json`], { stdio: 'inherit' });
 }
+const browser = { ...common, external: ['./fallback.js'] };
 await Promise.all([
-  build({ ...common, entryPoints: ['src/index.ts'], outfile: output('crier.js'), format: 'esm' }),
-  build({ ...common, entryPoints: ['src/index.ts'], outfile: output('crier.global.js'), format: 'iife',
-    globalName: 'Crier' }),
+  build({ ...browser, entryPoints: ['src/index.ts'], outfile: output('crier.js'), format: 'esm' }),
+  build({ ...browser, entryPoints: ['src/global.ts'], outfile: output('crier.global.js'), format: 'iife' }),
+  build({ ...common, entryPoints: ['src/fallback.ts'], outfile: output('fallback.js'), format: 'esm' }),
   build({ ...common, entryPoints: ['src/node.ts'], outfile: output('node.js'), format: 'esm', platform: 'node',
     target: 'node18' }),
 ]);

@@ -2,7 +2,7 @@ import type { Crier } from './crier.js';
 import { Feed } from './feed.js';
 import { Subscription } from './subscription.js';
 import type {
-  Command, HistoryOptions, HistoryPage, Listener, Member, Members, Message, PublishOptions, Published, Push,
+  HistoryOptions, HistoryPage, Listener, Member, Members, Message, PublishOptions, Published, Push,
   SubscribeOptions,
 } from './types.js';
 
@@ -32,44 +32,40 @@ export class Channel<Data = unknown> {
   }
 
   /** Resolves when the broker has it. */
-  async publish(data: Data, options?: PublishOptions): Promise<Published> {
-    const { position } = await this.ask_({ op: 'publish', channel: this.name, data, ...options });
-    return position ? { position } : {};
+  publish(data: Data, options?: PublishOptions): Promise<Published> {
+    return this.crier_.ask_({ op: 'publish', channel: this.name, data, ...options });
   }
 
   async presence(): Promise<Required<Members>> {
+    const { crier_, name: channel } = this;
     const members: Member[] = [];
-    for (let cursor: string | undefined; ; ) {
-      const page = await this.ask_({ op: 'presence', channel: this.name, cursor });
+    for (let cursor; ; ) {
+      const page: Push = await crier_.ask_({ op: 'presence', channel, cursor });
       members.push(...page.members!);
-      if (!page.more) return { channel: this.name, count: page.count, members };
-      cursor = page.cursor;
+      if (!page.more) return { channel, count: page.count!, members };
+      ({ cursor } = page);
     }
   }
 
   history(options: HistoryOptions = {}): History<Data> {
+    const { crier_, name: channel } = this;
     const page = async (asked: HistoryOptions): Promise<HistoryPage<Data>> => {
-      const { position, messages, more, cursor } = await this.ask_({ op: 'history', channel: this.name, ...asked });
-      return { messages: messages.map((message) => ({ ...message, channel: this.name }) as Message<Data>), more,
-        ...(position && { position }), ...(cursor && { cursor }) };
-    };
-    const all = async function* (): AsyncGenerator<Message<Data>, undefined> {
-      let { limit = Infinity, ...asked } = options;
-      while (limit > 0) {
-        const { messages, more, cursor } = await page(limit < Infinity ? { ...asked, limit } : asked);
-        yield* messages;
-        limit -= messages.length;
-        if (!more || !cursor) return;
-        asked = { ...asked, cursor };
-      }
+      const reply = await crier_.ask_({ op: 'history', channel, ...asked });
+      for (const message of reply.messages) message.channel = channel;
+      return reply as HistoryPage<Data>;
     };
     return {
       then: (resolve, reject) => page(options).then(resolve, reject),
-      [Symbol.asyncIterator]: all,
+      async *[Symbol.asyncIterator]() {
+        for (let asked = options; ; ) {
+          const { messages, more, cursor } = await page(asked);
+          yield* messages;
+          if (!more) return;
+          asked = { ...asked, cursor };
+          if (asked.limit) asked.limit -= messages.length;
+          if (asked.limit === 0) return;
+        }
+      },
     };
-  }
-
-  private ask_(command: Command): Promise<Push> {
-    return this.crier_.ask_(command);
   }
 }

@@ -1,25 +1,35 @@
+// What `connect()` returns: commands that wait for a connection or for their reply, and what comes in for whom.
+
 import { Channel } from './channel.js';
-import { Commands, errorOf } from './commands.js';
 import { Connection } from './connection.js';
-import { CrierError, textOf } from './errors.js';
+import { CrierError, errorOf } from './errors.js';
 import type { Feed } from './feed.js';
-import type {
-  BroadcastResult, Command, ConnectOptions, Message, Platform, PublishOptions, Push,
-} from './types.js';
+import type { BroadcastResult, Command, Message, PublishOptions, Push } from './types.js';
+
+/** Called once, with one of them. */
+type Done = (error: CrierError | undefined, reply: Push) => void;
+
+interface Pending {
+  readonly command_: Command;
+  readonly text_: string;
+  /** In UTF-8. */
+  readonly bytes_: number;
+  /** For this connection only. */
+  readonly now_: boolean | undefined;
+  readonly done_: Done;
+  sent_?: boolean;
+  /** A second new token will not help. */
+  renewed_?: boolean;
+}
 
 export class Crier extends Connection {
   /** By the names of their channels. @internal */
   readonly feeds_ = new Map<string, Feed>();
-  /** @internal */
-  readonly commands_: Commands;
+  /** By id, in the order in which they were given. */
+  private readonly pending_ = new Map<number, Pending>();
+  private lastId_ = 0;
   /** Channels that the token subscribes to. */
-  private claimed_ = new Set<string>();
-
-  /** @internal */
-  constructor(platform: Platform, url: URL, options: ConnectOptions) {
-    super(platform, url, options);
-    this.commands_ = new Commands(this, platform, options);
-  }
+  private readonly claimed_ = new Set<string>();
 
   channel<Data = unknown>(name: string): Channel<Data> {
     return new Channel<Data>(this, name);
@@ -33,59 +43,105 @@ export class Crier extends Connection {
   /** @internal */
   ask_(command: Command): Promise<Push> {
     return new Promise((resolve, reject) => {
-      this.commands_.send_(command, (error, reply) => (error ? reject(error) : resolve(reply)));
+      this.command_(command, (error, reply) => (error ? reject(error) : resolve(reply)));
     });
   }
 
-  /** @internal */
+  /** Sends it now, or (unless `now`) as soon as there is a connection. @internal */
+  command_(command: Command, done_: Done, now_?: boolean): void {
+    const fail = (code: CrierError['code'], message: string, cause?: unknown) =>
+      done_(new CrierError(code, message, { channel: command.channel, cause }), undefined as unknown as Push);
+    const { state, options_ } = this;
+    const connected = state === 'connected';
+    if (state === 'closed') return fail('closed', 'this connection is closed: connect() again');
+    if (!connected && options_.offline === 'reject') return fail('offline', 'there is no connection: await crier.ready');
+    // What has waited may be sent and cut off at once, so it must be safe to repeat.
+    if (!connected && command.op === 'publish') command.key ??= this.platform_.key_();
+    const id = (command.id = ++this.lastId_);
+    let text_;
+    try {
+      text_ = JSON.stringify(command);
+    } catch (cause) {
+      return fail('bad_request', `data is no JSON: ${cause}`, cause);
+    }
+    const pending = { command_: command, text_, bytes_: new Blob([text_]).size, now_, done_ };
+    if (!connected && !this.hasRoom_(pending)) return done_(full(), undefined as unknown as Push);
+    this.pending_.set(id, pending);
+    if (connected) this.transmit_(pending);
+  }
+
+  private hasRoom_({ bytes_ }: Pending): boolean {
+    const { count = 1000, bytes = 1 << 20 } = this.options_.offlineQueue ?? {};
+    const waiting = [...this.pending_.values()].filter(({ sent_ }) => !sent_);
+    return waiting.length < count && waiting.reduce((sum, other) => sum + other.bytes_, bytes_) <= bytes;
+  }
+
+  private transmit_(pending: Pending): void {
+    const max = this.limits_.incoming_bytes_max;
+    pending.sent_ = true;
+    // It would end the whole connection (1009).
+    if (max && pending.bytes_ > max) this.settle_(pending, new CrierError('too_large',
+      `the message is over the broker's limits.incoming_bytes_max (${max}): send less at once`));
+    else this.link_?.send(pending.command_, pending.text_);
+  }
+
+  private settle_(pending: Pending, error?: CrierError, reply?: Push): void {
+    this.pending_.delete(pending.command_.id!);
+    pending.done_(error, reply!);
+  }
+
+  /** What has waited longest goes first. @internal */
   protected override connected_(): void {
     for (const feed of [...this.feeds_.values()]) feed.start_();
-    this.commands_.flush_();
+    for (const pending of this.pending_.values()) if (!pending.sent_) this.transmit_(pending);
   }
 
   /** @internal */
   protected override receive_(push: Push): void {
-    if (push.id !== undefined && this.commands_.reply_(push)) return;
-    const feed = this.feeds_.get(push.pattern ?? push.channel);
-    if (push.op === 'error') {
+    const pending = this.pending_.get(push.id!);
+    const failed = push.op === 'error';
+    const name = push.pattern ?? push.channel;
+    const feed = this.feeds_.get(name);
+    if (pending && failed && push.code === 'token_expired' && this.options_.getToken && !pending.renewed_) {
+      pending.renewed_ = true;
+      pending.sent_ = false;
+      this.refresh_('expired');
+    } else if (pending) {
+      this.settle_(pending, failed ? errorOf(push) : undefined, push);
+    } else if (failed) {
       this.emit_('error', errorOf(push));
     } else if (feed) {
       feed.receive_(push);
     } else if (push.op === 'subscribed' && push.id === undefined) {
-      this.claimed_.add(push.channel);
-    } else if (push.op === 'message' && this.claimed_.has(push.pattern ?? push.channel)) {
-      const { op: _, ...message } = push as Push & Message;
-      this.emit_('message', message);
+      this.claimed_.add(name);
+    } else if (push.op === 'message' && this.claimed_.has(name)) {
+      this.emit_('message', push as Push & Message);
     }
   }
 
-  /** @internal */
+  /** Nobody knows what the broker has seen of what was sent. @internal */
   protected override cut_(): void {
     this.claimed_.clear();
     // First: what they have asked for becomes void, and no failure.
     for (const feed of this.feeds_.values()) feed.cut_();
-    this.commands_.cut_();
+    for (const pending of this.pending_.values()) {
+      const { command_, now_ } = pending;
+      const again = command_.op !== 'publish' || command_.key;
+      if (!pending.sent_ && !now_) continue;
+      if (!now_ && again && this.hasRoom_(pending)) pending.sent_ = false;
+      else this.settle_(pending, again ? full() : new CrierError('timeout', 'the connection was lost before the answer: ' +
+        'it may have been published, or not; with a key it would be sent again', { channel: command_.channel }));
+    }
   }
 
   /** @internal */
   protected override ended_(error: CrierError, failed: boolean): void {
-    this.commands_.end_(error);
-    for (const feed of [...this.feeds_.values()]) feed.end_(error, failed);
+    for (const feed of this.feeds_.values()) feed.end_(failed ? error : undefined);
+    for (const pending of this.pending_.values()) this.settle_(pending, error);
   }
 }
 
-/** @internal */
-export function connectOn(platform: Platform, url: string | URL, options: ConnectOptions = {}): Crier {
-  let parsed: URL;
-  try {
-    parsed = new URL(url, globalThis.location?.href);
-  } catch (cause) {
-    throw new CrierError('bad_url', `${url} is no URL: ${textOf(cause)}; write wss://HOST/message`, { final: true, cause });
-  }
-  parsed.protocol = parsed.protocol.replace('http', 'ws');
-  if (!/^wss?:$/.test(parsed.protocol)) {
-    throw new CrierError('bad_url', `${url} has a scheme that is none of wss:, ws:, https:, http:`, { final: true });
-  }
-  parsed.hash = '';
-  return new Crier(platform, parsed, options);
+function full(): CrierError {
+  return new CrierError('offline_queue_full',
+    'too much waits for a connection (offlineQueue.count, offlineQueue.bytes): try again when connected');
 }

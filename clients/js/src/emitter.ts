@@ -1,6 +1,6 @@
 // Events by name. A listener that throws, or whose promise fails, stops nobody else.
 
-import { CrierError, textOf } from './errors.js';
+import { CrierError } from './errors.js';
 import type { Listener } from './types.js';
 
 export abstract class Emitter<Events extends { error: CrierError }> {
@@ -10,36 +10,22 @@ export abstract class Emitter<Events extends { error: CrierError }> {
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
     const listeners = (this.listeners_[name] ??= new Set());
     listeners.add(listener);
-    return () => void listeners.delete(listener);
+    return () => {
+      listeners.delete(listener);
+    };
   }
 
-  /** The next such event. */
-  once<Name extends keyof Events>(name: Name): Promise<Events[Name]> {
-    return new Promise((resolve) => {
-      const off = this.on(name, (event) => {
-        off();
-        resolve(event);
-      });
-    });
-  }
-
-  /** @internal */
+  /** Did anybody listen? @internal */
   emit_<Name extends keyof Events>(name: Name, event: Events[Name]): boolean {
-    const listeners = this.listeners_[name];
-    for (const listener of [...(listeners ?? [])]) {
-      const failed = (cause: unknown) => {
-        const error = new CrierError('listener_failed', `a listener of '${String(name)}' failed: ${textOf(cause)}`,
-          { cause });
+    const listeners = [...(this.listeners_[name] ?? [])];
+    for (const listener of listeners) {
+      // Also a promise that fails is taken care of.
+      new Promise<unknown>((resolve) => resolve(listener(event))).catch((cause: unknown) => {
+        const error = new CrierError('listener_failed', `a listener of '${String(name)}' failed: ${cause}`, { cause });
         // Its own failure must not come back to it.
         if (name === 'error' || !this.emit_('error', error)) console.error(error);
-      };
-      try {
-        const result = listener(event);
-        if (result instanceof Promise) result.catch(failed);
-      } catch (cause) {
-        failed(cause);
-      }
+      });
     }
-    return !!listeners?.size;
+    return listeners.length > 0;
   }
 }

@@ -1,5 +1,7 @@
 // What can go wrong, as one type: a code for programs, a sentence for people that says what to do.
 
+import type { Push } from './types.js';
+
 /** The wire's codes, as the broker sends them. */
 export type WireCode =
   | 'bad_request' | 'unauthorized' | 'token_expired' | 'forbidden' | 'already_subscribed' | 'not_subscribed'
@@ -16,99 +18,91 @@ export type ErrorCode = WireCode | ClientCode;
 
 export interface ErrorDetails {
   /** Nothing will be tried again by itself. */
-  final?: boolean;
+  readonly final?: boolean;
   /** Seconds after which it may be tried again, where the broker said so. */
-  retryAfter?: number | undefined;
-  channel?: string | undefined;
-  /** The last position that was delivered, where it helps to go on. */
-  position?: string | undefined;
-  cause?: unknown;
+  readonly retryAfter?: number | undefined;
+  readonly channel?: string | undefined;
+  /** Of `slow_reader`: the position of the last message that was read. */
+  readonly position?: string | undefined;
+  readonly cause?: unknown;
 }
 
-export class CrierError extends Error {
-  override readonly name = 'CrierError';
-  readonly final: boolean;
-  readonly retryAfter: number | undefined;
-  readonly channel: string | undefined;
-  readonly position: string | undefined;
+export class CrierError extends Error implements ErrorDetails {
+  declare readonly code: ErrorCode;
+  declare readonly final: boolean;
+  declare readonly retryAfter: number | undefined;
+  declare readonly channel: string | undefined;
+  declare readonly position: string | undefined;
+  declare readonly cause: unknown;
 
-  constructor(readonly code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.final = details.final ?? false;
-    this.retryAfter = details.retryAfter;
-    this.channel = details.channel;
-    this.position = details.position;
+  constructor(code: ErrorCode, message: string, details?: ErrorDetails) {
+    super(message);
+    Object.assign(this, { name: 'CrierError', code, final: false }, details);
   }
-}
-
-export function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 // protocol/transports.md: final for clients are 1002, 1003, 1007, 1008, 1009, 4001 and 4003; 4002 wants a new token;
 // everything else comes back.
-const closes: Record<number, [ErrorCode, string?]> = {
-  1009: ['too_large', 'a message was over limits.incoming_bytes_max'],
-  1012: ['restarting'],
-  1013: ['unavailable'],
-  4000: ['slow_consumer'],
-  4001: ['unauthorized', 'give connect() a getToken that returns a valid token'],
-  4002: ['token_expired'],
-  4003: ['disconnected', 'a service ended this session; connect() again if that is meant to be possible'],
-  4004: ['rate_limited', 'send fewer commands'],
-  4005: ['heartbeat_timeout'],
+const finalCloses = /100[23789]|400[13]/;
+const closes: Record<number, ErrorCode> = {
+  1009: 'too_large',
+  1012: 'restarting',
+  1013: 'unavailable',
+  4000: 'slow_consumer',
+  4001: 'unauthorized',
+  4002: 'token_expired',
+  4003: 'disconnected',
+  4004: 'rate_limited',
+  4005: 'heartbeat_timeout',
 };
-const finalCloses = [1002, 1003, 1007, 1008, 1009, 4001, 4003];
 
-export function closeError(code: number, reason: string): CrierError {
-  const final = finalCloses.includes(code);
-  const [name, advice] = closes[code] ?? [final ? 'protocol_error' : 'connection_lost'];
-  return new CrierError(name, `the connection ended (${code}${reason && ' '}${reason})${advice ? `: ${advice}` : ''}`,
-    { final });
+export function closeError(code: number, reason = ''): CrierError {
+  const final = finalCloses.test(`${code}`);
+  return new CrierError(closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
+    `the connection ended: ${code} ${reason}${final ? '; mend that, then connect() again' : ''}`, { final });
 }
 
 /** What is needed of a `Response`; Node's entry brings its own. */
 export interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  readonly body: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null;
+  readonly body: ReadableStream<Uint8Array> | null;
   text(): Promise<string>;
 }
 
-function secondsOf(header: string | null): number | undefined {
-  if (!header) return undefined;
-  // RFC 9110 10.2.3: seconds, or a date.
-  return Math.max(0, Number(header) || (Date.parse(header) - Date.now()) / 1000) || undefined;
-}
-
-const advices: Record<number, [ErrorCode, string]> = {
+const refusals: Record<number, [ErrorCode, string]> = {
   400: ['bad_request', ''],
-  401: ['unauthorized', 'give connect() a getToken that returns a valid token'],
-  403: ['forbidden', "is the page's origin listed in the broker's server.origins?"],
-  404: ['not_found', "check the URL's path (server.paths, /message by default)"],
-  413: ['too_large', 'send less at once (limits.incoming_bytes_max)'],
-  421: ['misdirected', "list the URL's host in the broker's server.hosts"],
+  401: ['unauthorized', 'return a valid token from getToken'],
+  403: ['forbidden', "list the page's origin in server.origins"],
+  404: ['not_found', 'check the path'],
+  413: ['too_large', 'send less at once'],
+  421: ['misdirected', 'list the host in server.hosts'],
   429: ['limit_exceeded', ''],
 };
 
 /** Why an HTTP answer is not what was asked for. */
-export async function refusal(answer: Answer, url: string): Promise<CrierError> {
-  const text = await answer.text();
-  let problem: { code?: ErrorCode; detail?: string; request_id?: string } | undefined;
+export function refusal({ status, headers }: Answer, url: string, text: string): CrierError {
+  if (status === 426 && text.includes('Crier')) {
+    return new CrierError('websocket_blocked', `${url} answers, but lets no WebSocket through`);
+  }
+  let problem: { code?: ErrorCode; detail?: string; request_id?: string } | null | undefined;
   try {
-    problem = (JSON.parse(text) as typeof problem | null) ?? undefined;
+    problem = JSON.parse(text) as typeof problem;
   } catch {
     // Somebody else's page.
   }
-  const { status } = answer;
-  const retryAfter = secondsOf(answer.headers.get('retry-after'));
-  if (status === 426 && text.includes('Crier')) {
-    return new CrierError('websocket_blocked', `${url} answers, but no WebSocket gets through to it`);
-  }
-  const [code, advice] = advices[status] ?? [status < 500 ? 'not_a_crier_server' : 'unavailable',
-    status < 500 ? 'check the URL' : ''];
+  const after = headers.get('retry-after')!;
+  const [code, advice] = refusals[status] ?? (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
   return new CrierError((problem?.request_id && problem.code) || code,
-    `${url} answered ${[status, problem?.detail, advice].filter(Boolean).join(': ')}`,
-    // 408 and 429 pass; so do a server's own troubles.
-    { final: status < 500 && status !== 429 && status !== 408, retryAfter });
+    `${url} answered ${status} ${problem?.detail ?? ''}; ${advice}`, {
+      // 408 and 429 pass, and so do a server's own troubles.
+      final: status < 500 && !/4[02][89]/.test(`${status}`),
+      // RFC 9110 10.2.3: seconds, or a date.
+      retryAfter: Number(after) || (Date.parse(after) - Date.now()) / 1000 || undefined,
+    });
+}
+
+/** The wire's error. */
+export function errorOf({ code, message, channel, retry_after }: Push): CrierError {
+  return new CrierError(code, message, { channel, retryAfter: retry_after });
 }

@@ -1,8 +1,10 @@
 // The entry for Node: a WebSocket and a fetch of its own, which show refusals and take certificates.
 
 import { randomBytes } from 'node:crypto';
-import { connectOn, type Crier } from './crier.js';
-import { fetchOverNode } from './node_http.js';
+import { connectOn } from './connect.js';
+import type { Crier } from './crier.js';
+import { openStream } from './fallback.js';
+import { errorOver, fetchOverNode } from './node_http.js';
 import { NodeSocket } from './node_socket.js';
 import type { ConnectOptions, Platform } from './types.js';
 
@@ -10,6 +12,8 @@ const platform: Platform = {
   socket_: (url, options) => new NodeSocket(url, options),
   fetch_: fetchOverNode,
   key_: () => randomBytes(16).toString('hex'),
+  error_: errorOver,
+  stream_: () => Promise.resolve(openStream),
 };
 
 /** Returns at once, and connects by itself: now, and again whenever the link is lost. */

@@ -1,6 +1,9 @@
 // The little of Node that node_*.ts use: the package has no dependencies, not even on @types/node.
 
 declare module 'node:stream' {
+  export class Readable {
+    static toWeb(readable: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array>;
+  }
   export interface Duplex {
     on(event: 'data', listener: (chunk: Uint8Array) => void): this;
     on(event: 'error', listener: (error: Error) => void): this;

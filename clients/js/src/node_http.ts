@@ -2,7 +2,8 @@
 
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { Answer } from './errors.js';
+import { Readable } from 'node:stream';
+import { CrierError, type Answer } from './errors.js';
 import type { ConnectOptions, RequestOptions } from './types.js';
 
 const bodyBytesMax = 16 * 1024 * 1024;
@@ -14,7 +15,9 @@ export function answerOf(response: http.IncomingMessage): Answer {
       const value = response.headers[name];
       return (Array.isArray(value) ? value[0] : value) ?? null;
     } },
-    body: response,
+    get body() {
+      return Readable.toWeb(response);
+    },
     text: async () => {
       const decoder = new TextDecoder();
       let text = '';
@@ -36,11 +39,22 @@ export function request(url: string, { tls, headers }: ConnectOptions, init: Par
 
 export function fetchOverNode(url: string, init: RequestOptions, options: ConnectOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // That is a question about browsers.
-    if (init.mode) throw new Error('there is no page');
     const asked = request(url, options, init);
     asked.on('response', (response) => resolve(answerOf(response)));
     asked.on('error', reject);
     asked.end(init.body);
   });
+}
+
+/** Why a request failed. */
+export function errorOver(url: string, cause: unknown): CrierError {
+  const code = `${(cause as { code?: string }).code}`;
+  if (/CERT|SIGN|TLS|SSL|EPROTO|UNABLE/.test(code)) {
+    return new CrierError('tls_failed', `TLS to ${url} failed (${code}): check the certificate, or trust its authority ` +
+      '(option tls.ca, or NODE_EXTRA_CA_CERTS)', { final: true, cause });
+  }
+  if (code.startsWith('HPE_')) {
+    return new CrierError('not_a_crier_server', `${url} does not speak HTTP: check it`, { final: true, cause });
+  }
+  return new CrierError('unreachable', `${url} cannot be reached: ${cause}`, { cause });
 }

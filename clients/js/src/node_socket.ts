@@ -3,7 +3,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { answerOf, request } from './node_http.js';
+import { refusal, type Answer } from './errors.js';
+import { answerOf, errorOver, request } from './node_http.js';
 import type { ConnectOptions, Socket } from './types.js';
 import { subprotocol } from './websocket_link.js';
 
@@ -18,10 +19,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 
 export class NodeSocket implements Socket {
-  protocol = '';
   onmessage: Socket['onmessage'] = null;
   onclose: Socket['onclose'] = null;
-  onerror: Socket['onerror'] = null;
   private readonly request_: ClientRequest;
   private stream_: Duplex | undefined;
   /** Read, and not yet a whole frame. */
@@ -41,18 +40,21 @@ export class NodeSocket implements Socket {
       'Sec-WebSocket-Key': key,
       'Sec-WebSocket-Protocol': subprotocol,
     } });
-    this.request_.on('error', (cause) => this.end_({ code: 1006, reason: '', cause }));
-    this.request_.on('response', (response) => this.end_({ code: 1006, reason: '', answer: answerOf(response) }));
+    this.request_.on('error', (cause) => {
+      const error = errorOver(url, cause);
+      // Whoever only wants no upgrades answers other requests.
+      this.end_({ code: 1006, reason: '', ...(error.final && { error }) });
+    });
+    this.request_.on('response', (response) => void this.refused_(url, answerOf(response)));
     this.request_.on('upgrade', ({ headers }, stream, head) => {
       // RFC 6455 4.1: proof that the other side has understood.
       const proof = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-      stream.on('error', (cause) => this.end_({ code: 1006, reason: '', cause }));
+      stream.on('error', () => this.end_({ code: 1006, reason: '' }));
       if (this.ended_ || headers['sec-websocket-accept'] !== proof ||
         headers['sec-websocket-protocol'] !== subprotocol) {
         stream.destroy();
         return this.end_({ code: 1006, reason: '' });
       }
-      this.protocol = subprotocol;
       this.stream_ = stream;
       stream.on('data', (chunk) => this.read_(chunk));
       stream.on('close', () => this.end_({ code: 1006, reason: '' }));
@@ -75,6 +77,13 @@ export class NodeSocket implements Socket {
     const timer: unknown = setTimeout(() => stream.destroy(), closeTimeoutMs);
     (timer as { unref(): void }).unref();
     stream.on('close', () => clearTimeout(timer as number));
+  }
+
+  /** Somebody on the way may refuse an upgrade, and let other requests pass: only the broker's word counts. */
+  private async refused_(url: string, answer: Answer): Promise<void> {
+    const text = await answer.text().catch(() => '');
+    const ours = answer.headers.get('x-request-id') ?? answer.headers.get('retry-after');
+    this.end_({ code: 1006, reason: '', ...(ours && text && { error: refusal(answer, url, text) }) });
   }
 
   private end_(event: Parameters<NonNullable<Socket['onclose']>>[0]): void {

@@ -1,6 +1,6 @@
 // What applications see, and what goes over the wire (protocol/README.md). Names of the wire keep its spelling.
 
-import type { Answer, CrierError, ErrorCode } from './errors.js';
+import type { Answer, CrierError, ErrorCode, ErrorDetails } from './errors.js';
 
 export type State = 'connecting' | 'connected' | 'reconnecting' | 'closed';
 export type TransportName = 'websocket' | 'sse';
@@ -37,7 +37,7 @@ export type MaybePromise<T> = T | Promise<T>;
 
 export interface SubscribeOptions {
   /** Begin after this position. */
-  since?: string;
+  since?: string | undefined;
   /** Begin with so many of the newest messages. With `since`: only if that one cannot be recovered. */
   last?: number;
   /** Members, and who comes and goes. */
@@ -62,30 +62,30 @@ export interface PublishOptions {
 }
 
 export interface HistoryOptions {
-  since?: string;
+  since?: string | undefined;
   /** At most so many messages in all. */
-  limit?: number;
+  limit?: number | undefined;
   /** The newest first. */
   reverse?: boolean;
   /** Of a page that said `more`. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 export interface Message<Data = unknown> {
   channel: string;
   data: Data;
   /** Where the channel keeps history. */
-  position?: string;
+  position?: string | undefined;
   /** Milliseconds since 1970. */
   time: number;
   /** Of the subscription that delivers it, where that is one to a pattern. */
-  pattern?: string;
+  pattern?: string | undefined;
   encoding?: 'base64';
 }
 
 export interface Member {
   session: string;
-  user?: string;
+  user?: string | undefined;
   info?: unknown;
 }
 
@@ -93,12 +93,12 @@ export interface Members {
   channel: string;
   count: number;
   /** Absent where there are too many to list. */
-  members?: Member[];
+  members?: Member[] | undefined;
 }
 
 export interface Published {
   /** Where the channel keeps history. */
-  position?: string;
+  position?: string | undefined;
 }
 
 export type BroadcastResult = { channel: string; position?: string; code?: ErrorCode; message?: string };
@@ -106,46 +106,46 @@ export type BroadcastResult = { channel: string; position?: string; code?: Error
 export interface HistoryPage<Data = unknown> {
   messages: Message<Data>[];
   /** Of the newest message. */
-  position?: string;
+  position?: string | undefined;
   more: boolean;
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 export interface Subscribed {
   channel: string;
   /** Where the stream begins. Absent where the channel keeps no history, so that nothing can be resumed. */
-  position?: string;
-  recovered?: boolean;
-  replayed?: number;
+  position?: string | undefined;
+  recovered?: boolean | undefined;
+  replayed?: number | undefined;
 }
 
 /** After a cut: everything since then follows. */
 export interface Recovered {
   channel: string;
-  replayed: number;
+  replayed?: number | undefined;
 }
 
 /** After a cut: what came since then is lost, and what follows is new. */
 export interface Unrecovered {
   channel: string;
   /** The newest position that was seen. Absent where the channel keeps no history. */
-  since?: string;
+  since?: string | undefined;
   /** Where the stream begins now. */
-  position?: string;
+  position?: string | undefined;
 }
 
 export interface Gap {
   channel: string;
   /** Absent when the number is unknown. */
-  lost?: number;
+  lost?: number | undefined;
   conflated: boolean;
 }
 
 export interface Unsubscribed {
   channel: string;
   /** Absent when the application did it. */
-  code?: ErrorCode;
-  reason?: string;
+  code?: ErrorCode | undefined;
+  reason?: string | undefined;
 }
 
 export interface SubscriptionEvents<Data = unknown> {
@@ -165,9 +165,9 @@ export interface SubscriptionEvents<Data = unknown> {
 }
 
 export interface CrierEvents {
-  connected: { session: string; user?: string; transport: TransportName };
+  connected: { session: string; user: string | undefined; transport: TransportName };
   /** The link is gone; `reconnecting` or `closed` follows. */
-  disconnected: { code: ErrorCode; error: CrierError };
+  disconnected: CrierError;
   /** The next attempt begins in `delay` ms, because of `error`. */
   reconnecting: { attempt: number; delay: number; error: CrierError };
   /** The broker will end this connection in so many ms; we come back at once then. */
@@ -175,7 +175,7 @@ export interface CrierEvents {
   /** Something failed. `final`: for good; otherwise it is tried again. */
   error: CrierError;
   /** The end: with the error, or without when the application closed it. */
-  closed: { error?: CrierError };
+  closed: { error: CrierError | undefined };
   /** Of a channel that the token subscribes to, and the application does not. */
   message: Message;
 }
@@ -187,6 +187,8 @@ export interface Command {
   channel?: string;
   key?: string;
   token?: string;
+  since?: string | undefined;
+  echo?: boolean;
   [field: string]: unknown;
 }
 
@@ -196,25 +198,25 @@ export interface Push {
   id?: number;
   command?: string;
   channel: string;
-  pattern?: string;
+  pattern?: string | undefined;
   data?: unknown;
-  position?: string;
+  position?: string | undefined;
   code: ErrorCode;
   message: string;
   retry_after?: number;
-  recovered?: boolean;
-  replayed?: number;
-  members?: Member[];
+  recovered?: boolean | undefined;
+  replayed?: number | undefined;
+  members?: Member[] | undefined;
   member: Member;
   messages: Message[];
-  count: number;
+  count?: number | undefined;
   more: boolean;
   cursor: string;
-  reason?: string;
-  lost?: number;
+  reason?: string | undefined;
+  lost?: number | undefined;
   conflated: boolean;
   session: string;
-  user?: string;
+  user?: string | undefined;
   expires_in?: number;
   heartbeat: number;
   limits: { incoming_bytes_max?: number };
@@ -229,6 +231,9 @@ export interface Platform {
   fetch_(url: string, init: RequestOptions, options: ConnectOptions): Promise<Answer>;
   /** Nobody else has it. */
   key_(): string;
+  /** Of a request that failed. */
+  error_(url: string, cause: unknown): CrierError;
+  stream_(): Promise<StreamOpener>;
 }
 
 /** @internal */
@@ -242,28 +247,37 @@ export interface RequestOptions {
 
 /** What is needed of a `WebSocket`. @internal */
 export interface Socket {
-  readonly protocol: string;
   onmessage: ((event: { data: unknown }) => void) | null;
-  /** `answer`: the server's, where it refused the upgrade and we may see it. */
-  onclose: ((event: { code: number; reason: string; answer?: Answer; cause?: unknown }) => void) | null;
-  onerror: (() => void) | null;
+  /** `error`: where we may see why it could not be opened. */
+  onclose: ((event: { code: number; reason: string; error?: CrierError }) => void) | null;
   send(text: string): void;
-  close(code?: number): void;
+  close(): void;
 }
 
 /** A connection of either kind, which speaks the wire's commands. @internal */
 export interface Link {
-  readonly transport_: TransportName;
-  send_(command: Command, text: string): void;
+  readonly transport: TransportName;
+  send(command: Command, text: string): void;
   /** Nothing is heard of it any more. */
-  close_(): void;
+  close(): void;
 }
 
 /** @internal */
 export interface LinkEvents {
-  push_(push: Push): void;
+  push(push: Push): void;
   /** Bytes came. */
-  heard_(): void;
-  /** Once; `error` is undefined when the other side could not be opened and nobody knows why. */
-  lost_(error: CrierError | undefined, cause?: unknown): void;
+  heard(): void;
+  /** The end; `error` is undefined when it could not be opened and nobody knows why. */
+  lost(error?: CrierError): void;
+}
+
+/** fallback.ts: these names go from one file of dist/ to another. @internal */
+export type StreamOpener = (fetchAnswer: Platform['fetch_'], url: string, options: ConnectOptions,
+  token: string | null | undefined, events: LinkEvents, tools: StreamTools) => Link;
+
+/** @internal */
+export interface StreamTools {
+  failure(code: ErrorCode, message: string, details?: ErrorDetails): CrierError;
+  closeError(code: number, reason?: string): CrierError;
+  refusal(answer: Answer, url: string, text: string): CrierError;
 }

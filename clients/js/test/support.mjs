@@ -138,7 +138,7 @@ export function subscribe(crier, channel, options = {}) {
   }
   subscription.events = (name) => subscription.told.filter(([other]) => other === name).map(([, event]) => event);
   subscription.datas = () => subscription.events('message').map(({ data }) => data);
-  subscription.live = soon(subscription.once('subscribed'), `subscribed to ${channel}`);
+  subscription.live = eventually(() => subscription.events('subscribed')[0], `subscribed to ${channel}`);
   subscription.live.catch(() => {});
   return subscription;
 }
