@@ -30,7 +30,9 @@ if (!process.argv.includes('--bundles-only')) {
 const browser = { ...common, external: ['./fallback.js'] };
 await Promise.all([
   build({ ...browser, entryPoints: ['src/index.ts'], outfile: output('crier.js'), format: 'esm' }),
-  build({ ...browser, entryPoints: ['src/global.ts'], outfile: output('crier.global.js'), format: 'iife' }),
+  // Not 'iife': that brings helpers for `require`, which no page has.
+  build({ ...browser, entryPoints: ['src/global.ts'], outfile: output('crier.global.js'), format: 'esm',
+    banner: { js: '(()=>{' }, footer: { js: '})()' } }),
   build({ ...common, entryPoints: ['src/fallback.ts'], outfile: output('fallback.js'), format: 'esm' }),
   build({ ...common, entryPoints: ['src/node.ts'], outfile: output('node.js'), format: 'esm', platform: 'node',
     target: 'node18' }),

@@ -3,15 +3,14 @@ import { CrierError } from './errors.js';
 import type { ConnectOptions, Platform } from './types.js';
 
 export function connectOn(platform: Platform, url: string | URL, options: ConnectOptions = {}): Crier {
-  let parsed: URL | undefined;
+  let href = '';
   try {
-    parsed = new URL(url, globalThis.location?.href);
+    ({ href } = new URL(url, globalThis.location?.href));
   } catch {
     // Judged below.
   }
-  if (!/^(ws|http)s?:$/.test(parsed?.protocol ?? '')) {
+  if (!/^(ws|http)s?:/.test(href)) {
     throw new CrierError('bad_url', `${url} is no URL of a broker: write wss://HOST/message`, { final: true });
   }
-  parsed!.hash = '';
-  return new Crier(platform, parsed!.href.replace('http', 'ws'), options);
+  return new Crier(platform, href.replace('http', 'ws').replace(/#.*/, ''), options);
 }

@@ -251,7 +251,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.send_({ op: 'ping' });
     this.after_('beat', this.stream_ ? streamQuietMs : this.timeout_, () => {
       if (this.heard_ >= asked) this.listen_();
-      else this.lost_(new CrierError('heartbeat_timeout', 'the link is dead: the broker does not answer'));
+      else this.lost_(new CrierError('heartbeat_timeout', 'the broker does not answer'));
     });
   }
 
@@ -278,10 +278,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     }
     error ??= await this.probe_();
     if (error.code === 'websocket_blocked' && this.fallback_ && ++this.blocked_ >= (this.fallback_.after ?? 3)) {
-      this.stream_ = await this.platform_.stream_().catch((cause: unknown) => {
-        error = new CrierError('websocket_blocked', `the fallback cannot be loaded: ${cause}`, { cause });
-        return undefined;
-      });
+      this.stream_ = await this.platform_.stream_().catch(() => undefined);
       this.announced_ = !!this.stream_;
     }
     if (turn !== this.turn_) return;
@@ -331,7 +328,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.state = 'closed';
     this.dropLink_();
     this.end_.abort();
-    const reason = error ?? new CrierError('closed', 'the application closed the connection', { final: true });
+    const reason = error ?? new CrierError('closed', 'close() was called', { final: true });
     this.ended_(reason, !!error);
     this.reject_(reason);
     if (error && !this.emit_('error', error)) console.error(error);

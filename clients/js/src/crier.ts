@@ -49,12 +49,11 @@ export class Crier extends Connection {
 
   /** Sends it now, or (unless `now`) as soon as there is a connection. @internal */
   command_(command: Command, done_: Done, now_?: boolean): void {
-    const fail = (code: CrierError['code'], message: string, cause?: unknown) =>
-      done_(new CrierError(code, message, { channel: command.channel, cause }), undefined as unknown as Push);
-    const { state, options_ } = this;
-    const connected = state === 'connected';
-    if (state === 'closed') return fail('closed', 'this connection is closed: connect() again');
-    if (!connected && options_.offline === 'reject') return fail('offline', 'there is no connection: await crier.ready');
+    const fail = (code: CrierError['code'], message: string) =>
+      done_(new CrierError(code, message, { channel: command.channel }), undefined as unknown as Push);
+    const connected = this.state === 'connected';
+    if (this.state === 'closed') return fail('closed', 'it is closed: connect() again');
+    if (!connected && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');
     // What has waited may be sent and cut off at once, so it must be safe to repeat.
     if (!connected && command.op === 'publish') command.key ??= this.platform_.key_();
     const id = (command.id = ++this.lastId_);
@@ -62,7 +61,7 @@ export class Crier extends Connection {
     try {
       text_ = JSON.stringify(command);
     } catch (cause) {
-      return fail('bad_request', `data is no JSON: ${cause}`, cause);
+      return fail('bad_request', `data is no JSON: ${cause}`);
     }
     const pending = { command_: command, text_, bytes_: new Blob([text_]).size, now_, done_ };
     if (!connected && !this.hasRoom_(pending)) return done_(full(), undefined as unknown as Push);
@@ -81,7 +80,7 @@ export class Crier extends Connection {
     pending.sent_ = true;
     // It would end the whole connection (1009).
     if (max && pending.bytes_ > max) this.settle_(pending, new CrierError('too_large',
-      `the message is over the broker's limits.incoming_bytes_max (${max}): send less at once`));
+      `over limits.incoming_bytes_max (${max}): send less at once`));
     else this.link_?.send(pending.command_, pending.text_);
   }
 
@@ -129,8 +128,8 @@ export class Crier extends Connection {
       const again = command_.op !== 'publish' || command_.key;
       if (!pending.sent_ && !now_) continue;
       if (!now_ && again && this.hasRoom_(pending)) pending.sent_ = false;
-      else this.settle_(pending, again ? full() : new CrierError('timeout', 'the connection was lost before the answer: ' +
-        'it may have been published, or not; with a key it would be sent again', { channel: command_.channel }));
+      else this.settle_(pending, again ? full() : new CrierError('timeout',
+        'cut off before the answer: published or not; with a key it is sent again', { channel: command_.channel }));
     }
   }
 
@@ -142,6 +141,5 @@ export class Crier extends Connection {
 }
 
 function full(): CrierError {
-  return new CrierError('offline_queue_full',
-    'too much waits for a connection (offlineQueue.count, offlineQueue.bytes): try again when connected');
+  return new CrierError('offline_queue_full', 'offlineQueue is full: await crier.ready, or make it larger');
 }

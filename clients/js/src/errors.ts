@@ -44,22 +44,14 @@ export class CrierError extends Error implements ErrorDetails {
 // protocol/transports.md: final for clients are 1002, 1003, 1007, 1008, 1009, 4001 and 4003; 4002 wants a new token;
 // everything else comes back.
 const finalCloses = /100[23789]|400[13]/;
-const closes: Record<number, ErrorCode> = {
-  1009: 'too_large',
-  1012: 'restarting',
-  1013: 'unavailable',
-  4000: 'slow_consumer',
-  4001: 'unauthorized',
-  4002: 'token_expired',
-  4003: 'disconnected',
-  4004: 'rate_limited',
-  4005: 'heartbeat_timeout',
-};
+const closes: Record<number, ErrorCode> = { 1009: 'too_large', 1012: 'restarting', 1013: 'unavailable' };
+const ownCloses: ErrorCode[] =
+  ['slow_consumer', 'unauthorized', 'token_expired', 'disconnected', 'rate_limited', 'heartbeat_timeout'];
 
 export function closeError(code: number, reason = ''): CrierError {
   const final = finalCloses.test(`${code}`);
-  return new CrierError(closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
-    `the connection ended: ${code} ${reason}${final ? '; mend that, then connect() again' : ''}`, { final });
+  return new CrierError(ownCloses[code - 4000] ?? closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
+    `the connection ended: ${code} ${reason}${final ? ': connect() again once that is mended' : ''}`, { final });
 }
 
 /** What is needed of a `Response`; Node's entry brings its own. */

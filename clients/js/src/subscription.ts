@@ -57,8 +57,8 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
           position = message.position;
           yield message;
         } else if (this.lost_) {
-          throw new CrierError('slow_reader', `${this.lost_} messages came faster than they were read: subscribe again ` +
-            'with `since: error.position`, or with a larger `buffer`', { channel, position });
+          throw new CrierError('slow_reader', `${this.lost_} messages came too fast for buffer: subscribe again since ` +
+            'error.position', { channel, position });
         } else if (this.ended_) {
           if (this.error_) throw this.error_;
           return;
@@ -127,10 +127,13 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     event: SubscriptionEvents<Data>[Name]): void {
     if (this.ended_ || (!this.options_.presence && /^(join|leave|members)$/.test(name as string))) return;
     const { position, pattern } = event as Partial<Message>;
-    if (name === 'message' && position && !pattern && isSeen(position, this.position)) return;
-    if (/^(message|subscribed)$/.test(name as string) && !pattern) this.position = position;
+    const message = name === 'message';
+    if (!pattern && (message || name === 'subscribed')) {
+      if (message && position && isSeen(position, this.position)) return;
+      this.position = position;
+    }
     // Without a listener it waits for a reader, but not for ever.
-    if ((name === 'message' && this.messages_.length) || (!this.emit_(name, event) && name === 'message')) {
+    if (message && this.messages_[0] || !this.emit_(name, event) && message) {
       if (this.lost_ || this.messages_.push(event as Message<Data>) > (this.options_.buffer ?? 1000)) {
         this.lost_ += this.messages_.length || 1;
         this.messages_ = [];
