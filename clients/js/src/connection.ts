@@ -70,7 +70,6 @@ export abstract class Connection extends Emitter<CrierEvents> {
     options_.signal?.addEventListener('abort', () => this.close(), { signal });
     // Listeners come first.
     this.after_('retry', 0, () => this.open_());
-    if (options_.signal?.aborted) this.close();
   }
 
   /** Ends it for good: what has no answer yet is rejected with `closed`. */
@@ -144,6 +143,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   }
 
   private open_(): void {
+    if (this.options_.signal?.aborted) return this.close();
     this.turn_++;
     this.after_('open', this.timeout_, () => this.lost_(this.link_ ? undefined :
       new CrierError('token_failed', 'getToken does not answer')));

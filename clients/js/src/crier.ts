@@ -50,7 +50,8 @@ export class Crier extends Connection {
   /** Sends it now, or (unless `now`) as soon as there is a connection. @internal */
   command_(command: Command, done_: Done, now_?: boolean): void {
     const fail = (code: CrierError['code'], message: string) =>
-      done_(new CrierError(code, message, { channel: command.channel }), undefined as unknown as Push);
+      done_(new CrierError(code, message, { channel: command.channel, final: code === 'closed' }),
+        undefined as unknown as Push);
     const connected = this.state === 'connected';
     if (this.state === 'closed') return fail('closed', 'it is closed: connect() again');
     if (!connected && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');

@@ -151,7 +151,7 @@ export class Feed {
   private failed_(error: CrierError): void {
     // The token has subscribed to it: ours begins where we want.
     if (error.code === 'already_subscribed') return this.restart_();
-    if (!passing.test(error.code)) return this.end_(error);
+    if (!passing.test(error.code)) return this.end_(Object.assign(error, { final: true }));
     this.tell_('error' as 'message', error);
     this.timer_ = setTimeout(() => this.start_(), this.crier_.delay_(error));
   }

@@ -112,7 +112,10 @@ export class Broker {
   }
 
   async publish(channel, ...datas) {
-    return (await this.post(...datas.map((data) => ({ op: 'publish', channel, data })))).map(({ position }) => position);
+    return (await this.post(...datas.map((data) => ({ op: 'publish', channel, data })))).map((reply) => {
+      assert.equal(reply.op, 'published', JSON.stringify(reply));
+      return reply.position;
+    });
   }
 }
 
@@ -170,6 +173,10 @@ export class Proxy {
     this.pairs = new Set();
     this.upgrades = upgrades;
     this.stalled = false;
+    /** Nothing of the broker's passes. */
+    this.silent = false;
+    /** Nothing but its first message does. */
+    this.silentAfter = false;
     this.connections = 0;
     this.refused = 0;
     this.server = net.createServer((client) => this.join(client, broker, limits()));
@@ -207,7 +214,9 @@ export class Proxy {
     });
     let passed = 0;
     upstream.on('data', (chunk) => {
-      if (this.stalled) return;
+      if (this.stalled || this.silent) return;
+      if (this.silentAfter && pair.spoke) return;
+      pair.spoke ||= chunk.includes('welcome');
       const room = limit - passed;
       passed += chunk.length;
       if (chunk.length <= room) return void client.write(chunk);
@@ -218,6 +227,7 @@ export class Proxy {
   }
 
   cut() {
+    this.silentAfter = false;
     for (const { client, upstream } of [...this.pairs]) {
       client.destroy();
       upstream.destroy();
