@@ -164,9 +164,8 @@ export class Pane {
   settled(result) {
     this.absence = undefined;
     const { missed, recovered, lost, twice } = result;
-    const verdict = lost ? 'the history does not reach back that far' : twice ? 'that must not be' : 'Nothing is missing';
     this.showOutcome(lost || twice ? 'trouble' : 'back', `Back after ${result.seconds.toFixed(1)} s: ` +
-      `${missed} missed, ${recovered} recovered, ${lost} lost, ${twice} duplicated. ${verdict}.`);
+      `${missed} missed, ${recovered} recovered, ${lost} lost, ${twice} duplicated.`);
     this.page.onSettled(this, result);
   }
 
@@ -368,7 +367,7 @@ export class Pane {
 
   showCountdown() {
     const left = this.next && Math.max(0, this.next.at - now());
-    this.ui.countdown.textContent = this.next ? `, attempt ${this.next.attempt} in ${seconds(left)}` : '';
+    this.ui.countdown.textContent = this.next ? `, try ${this.next.attempt} in ${seconds(left)}` : '';
   }
 
   showOutcome(kind, text = '') {
