@@ -19,12 +19,17 @@ fi
 
 install_packages build test
 
+# npm_packages FOLDER: what its lock file names, installed unless that is done.
+npm_packages() {
+  cmp -s "$1/package-lock.json" "$1/node_modules/.crier-lock" && return
+  say "installing the npm packages of ${1#"$crier_root/"}"
+  (cd "$1" && npm ci --silent --no-progress < /dev/null) || die "npm ci failed in ${1#"$crier_root/"}"
+  cp "$1/package-lock.json" "$1/node_modules/.crier-lock"
+}
+
 integration=$crier_root/tests/integration
-if ! cmp -s "$integration/package-lock.json" "$integration/node_modules/.crier-lock"; then
-  say "installing the integration tests' npm packages"
-  (cd "$integration" && npm ci --silent --no-progress < /dev/null) || die "npm ci failed in tests/integration"
-  cp "$integration/package-lock.json" "$integration/node_modules/.crier-lock"
-fi
+npm_packages "$integration"
+npm_packages "$crier_root/clients/js"
 
 say "building preset $preset"
 build_preset "$preset"

@@ -1,13 +1,16 @@
 // Makes dist/ from src/: types by tsc, bundles by esbuild. The same sources give the same bytes.
-//   node build.mjs [--bundles-only]
+//   node build.mjs [--bundles-only] [--out FOLDER]
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const output = (name) => `${folder}dist/${name}`;
+const { values: options } = parseArgs({ options: { 'bundles-only': { type: 'boolean' }, out: { type: 'string' } } });
+const dist = path.resolve(options.out ?? path.join(folder, 'dist'));
 
 const common = {
   absWorkingDir: folder,
@@ -21,19 +24,20 @@ const common = {
   sourcemap: true,
   target: 'es2022',
 };
-
-if (!process.argv.includes('--bundles-only')) {
-  rmSync(output(''), { recursive: true, force: true });
-  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  execFileSync(process.execPath, [compiler, '-p', `${folder}tsconfig.json`], { stdio: 'inherit' });
-}
+// The names that it shares with the others (types.ts) do not end with an underscore.
 const browser = { ...common, external: ['./fallback.js'] };
+const bundle = (settings, source, name, more) =>
+  build({ ...settings, ...more, format: 'esm', entryPoints: [`src/${source}.ts`], outfile: path.join(dist, name) });
+
+if (!options['bundles-only']) {
+  if (!options.out) rmSync(dist, { recursive: true, force: true });
+  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  execFileSync(process.execPath, [compiler, '-p', folder, '--outDir', path.join(dist, 'types')], { stdio: 'inherit' });
+}
 await Promise.all([
-  build({ ...browser, entryPoints: ['src/index.ts'], outfile: output('crier.js'), format: 'esm' }),
+  bundle(browser, 'index', 'crier.js'),
   // Not 'iife': that brings helpers for `require`, which no page has.
-  build({ ...browser, entryPoints: ['src/global.ts'], outfile: output('crier.global.js'), format: 'esm',
-    banner: { js: '(()=>{' }, footer: { js: '})()' } }),
-  build({ ...common, entryPoints: ['src/fallback.ts'], outfile: output('fallback.js'), format: 'esm' }),
-  build({ ...common, entryPoints: ['src/node.ts'], outfile: output('node.js'), format: 'esm', platform: 'node',
-    target: 'node18' }),
+  bundle(browser, 'global', 'crier.global.js', { banner: { js: '(()=>{' }, footer: { js: '})()' } }),
+  bundle(common, 'fallback', 'fallback.js'),
+  bundle(common, 'node', 'node.js', { platform: 'node', target: 'node18' }),
 ]);

@@ -36,7 +36,7 @@ export class Channel<Data = unknown> {
     return this.crier_.ask_({ op: 'publish', channel: this.name, data, ...options });
   }
 
-  async presence(): Promise<Required<Members>> {
+  async presence(): Promise<Members & { members: Member[] }> {
     const { crier_, name: channel } = this;
     const members: Member[] = [];
     for (let cursor; ; ) {

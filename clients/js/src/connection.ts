@@ -28,6 +28,10 @@ export abstract class Connection extends Emitter<CrierEvents> {
   ready!: Promise<void>;
 
   /** @internal */
+  readonly platform_: Platform;
+  /** @internal */
+  readonly options_: ConnectOptions;
+  /** @internal */
   limits_: Push['limits'] = {};
   /** @internal */
   link_: Link | undefined;
@@ -53,9 +57,10 @@ export abstract class Connection extends Emitter<CrierEvents> {
   private patient_ = false;
 
   /** @internal */
-  constructor(protected readonly platform_: Platform, private readonly url_: string,
-    protected readonly options_: ConnectOptions) {
+  constructor(platform: Platform, private readonly url_: string, options: ConnectOptions) {
     super();
+    this.platform_ = platform;
+    this.options_ = options;
     this.awaitReady_();
     const { signal } = this.end_;
     const wake = () => {
@@ -67,7 +72,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     for (const name of ['online', 'offline', 'pageshow', 'visibilitychange']) {
       globalThis.addEventListener?.(name, wake, { signal });
     }
-    options_.signal?.addEventListener('abort', () => this.close(), { signal });
+    options.signal?.addEventListener('abort', () => this.close(), { signal });
     // Listeners come first.
     this.after_('retry', 0, () => this.open_());
   }
@@ -77,9 +82,13 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.finish_();
   }
 
+  /** @internal */
   protected abstract connected_(): void;
+  /** @internal */
   protected abstract receive_(push: Push): void;
+  /** @internal */
   protected abstract cut_(): void;
+  /** @internal */
   protected abstract ended_(error: CrierError, failed: boolean): void;
 
   /** Milliseconds until the next attempt: full jitter, so that who was cut off together does not come back together.

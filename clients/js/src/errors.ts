@@ -48,13 +48,14 @@ const closes: Record<number, ErrorCode> = { 1009: 'too_large', 1012: 'restarting
 const ownCloses: ErrorCode[] =
   ['slow_consumer', 'unauthorized', 'token_expired', 'disconnected', 'rate_limited', 'heartbeat_timeout'];
 
+/** @internal */
 export function closeError(code: number, reason = ''): CrierError {
   const final = finalCloses.test(`${code}`);
   return new CrierError(ownCloses[code - 4000] ?? closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
     `the connection ended: ${code} ${reason}${final ? ': connect() again once that is mended' : ''}`, { final });
 }
 
-/** What is needed of a `Response`; Node's entry brings its own. */
+/** What is needed of a `Response`; Node's entry brings its own. @internal */
 export interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
@@ -72,7 +73,7 @@ const refusals: Record<number, [ErrorCode, string]> = {
   429: ['limit_exceeded', ''],
 };
 
-/** Why an HTTP answer is not what was asked for. */
+/** Why an HTTP answer is not what was asked for. @internal */
 export function refusal({ status, headers }: Answer, url: string, text: string): CrierError {
   if (status === 426 && text.includes('Crier')) {
     return new CrierError('websocket_blocked', `${url} answers, but lets no WebSocket through`);
@@ -84,7 +85,8 @@ export function refusal({ status, headers }: Answer, url: string, text: string):
     // Somebody else's page.
   }
   const after = headers.get('retry-after')!;
-  const [code, advice] = refusals[status] ?? (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
+  const [code, advice] = refusals[status] ??
+    (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
   return new CrierError((problem?.request_id && problem.code) || code,
     `${url} answered ${status} ${problem?.detail ?? ''}; ${advice}`, {
       // 408 and 429 pass, and so do a server's own troubles.
@@ -94,7 +96,7 @@ export function refusal({ status, headers }: Answer, url: string, text: string):
     });
 }
 
-/** The wire's error. */
+/** The wire's error. @internal */
 export function errorOf({ code, message, channel, retry_after }: Push): CrierError {
   return new CrierError(code, message, { channel, retryAfter: retry_after });
 }

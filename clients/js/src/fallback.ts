@@ -33,7 +33,8 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
   /** Whatever goes wrong ends the link, unless it is over. */
   const guard = (action: () => Promise<void>, { signal }: AbortController) => {
     action().catch((cause: unknown) => {
-      if (!signal.aborted) lost((cause as { code?: unknown }).code ? cause as CrierError : closeError(1006, `${cause}`));
+      if (signal.aborted) return;
+      lost((cause as { final?: unknown }).final === undefined ? closeError(1006, `${cause}`) : cause as CrierError);
     });
   };
 

@@ -80,7 +80,9 @@ export class Feed {
     if (op === 'unsubscribed') {
       this.live_ = false;
       // `unavailable`: it goes on in another process, where the next connection will be.
-      if (push.code !== 'unavailable') this.end_(new CrierError(push.code, push.reason!, { channel: this.name_, final: true }));
+      if (push.code !== 'unavailable') {
+        this.end_(new CrierError(push.code, push.reason!, { channel: this.name_, final: true }));
+      }
     } else if (!this.live_) {
       // Not ours.
     } else if (op === 'subscribed') {

@@ -30,7 +30,8 @@ export function answerOf(response: http.IncomingMessage): Answer {
   };
 }
 
-export function request(url: string, { tls, headers }: ConnectOptions, init: Partial<RequestOptions>): http.ClientRequest {
+export function request(url: string, { tls, headers }: ConnectOptions,
+  init: Partial<RequestOptions>): http.ClientRequest {
   const { request } = url.startsWith('https') ? https : http;
   // A connection of its own for each: a pooled one may have died meanwhile, and takes the request with it.
   return request(url, { ...tls, agent: false, method: init.method ?? 'GET', headers: { ...headers, ...init.headers },
@@ -50,8 +51,8 @@ export function fetchOverNode(url: string, init: RequestOptions, options: Connec
 export function errorOver(url: string, cause: unknown): CrierError {
   const code = `${(cause as { code?: string }).code}`;
   if (/CERT|SIGN|TLS|SSL|EPROTO|UNABLE/.test(code)) {
-    return new CrierError('tls_failed', `TLS to ${url} failed (${code}): check the certificate, or trust its authority ` +
-      '(option tls.ca, or NODE_EXTRA_CA_CERTS)', { final: true, cause });
+    return new CrierError('tls_failed', `TLS to ${url} failed (${code}): check the certificate, or trust its ` +
+      'authority (option tls.ca, or NODE_EXTRA_CA_CERTS)', { final: true, cause });
   }
   if (code.startsWith('HPE_')) {
     return new CrierError('not_a_crier_server', `${url} does not speak HTTP: check it`, { final: true, cause });

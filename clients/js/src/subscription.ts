@@ -57,8 +57,8 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
           position = message.position;
           yield message;
         } else if (this.lost_) {
-          throw new CrierError('slow_reader', `${this.lost_} messages came too fast for buffer: subscribe again since ` +
-            'error.position', { channel, position });
+          throw new CrierError('slow_reader', `${this.lost_} messages came too fast for buffer: subscribe again ` +
+            'since error.position', { channel, position });
         } else if (this.ended_) {
           if (this.error_) throw this.error_;
           return;

@@ -38,9 +38,11 @@ export class FakeServer {
     });
     if (upgrade) this.http.on('upgrade', (request, socket) => {
       this.requests.push(request);
-      const proof = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+      const proof = createHash('sha1').update(request.headers['sec-websocket-key'])
+        .update('258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Accept: ${proof.digest('base64')}\r\n${protocol ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : ''}\r\n`);
+        `Sec-WebSocket-Accept: ${proof}\r\n` +
+        `${protocol ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : ''}\r\n`);
       socket.upgraded = true;
       if (welcome) socket.write(frame(welcome));
     });

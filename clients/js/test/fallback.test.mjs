@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { Broker, Proxy, connect, errorOf, eventually, name, range, secret, soon, subscribe, token }
   from './support.mjs';
 
-const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n[namespace.bare]\nhistory = { messages = 0 }\n';
+const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
+  '[namespace.bare]\nhistory = { messages = 0 }\n';
 
 async function blocked(t, config = keep, options = {}) {
   const broker = await Broker.start(t, config);

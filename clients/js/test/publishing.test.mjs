@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { Broker, Proxy, connect, errorOf, eventually, name, range, soon, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
-const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n[namespace.sms]\nmessage_bytes_max = "160"\n';
+const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
+  '[namespace.sms]\nmessage_bytes_max = "160"\n';
 const closed = 'ws://127.0.0.1:9/message';
 
 test('options of the wire reach the wire', async (t) => {

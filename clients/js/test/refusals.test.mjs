@@ -12,7 +12,8 @@ import { FakeServer } from './fake_server.mjs';
 
 test('what is no URL of a broker throws', (t) => {
   for (const url of ['', 'message', '/message', 'ftp://host/message', 'http://']) {
-    assert.throws(() => connect(t, url), { name: 'CrierError', code: 'bad_url', final: true, message: /wss:\/\// }, url);
+    assert.throws(() => connect(t, url),
+      { name: 'CrierError', code: 'bad_url', final: true, message: /wss:\/\// }, url);
   }
 });
 
@@ -43,7 +44,8 @@ for (const [status, code, words] of [[400, 'bad_request', /mended/], [401, 'unau
 }
 
 test('the broker itself: a wrong path, a host and an origin that it does not serve', async (t) => {
-  const broker = await Broker.start(t, '[server]\nhosts = ["crier.test"]\nprotected_mode = false\norigins = ["https://a.test"]\n');
+  const broker = await Broker.start(t, '[server]\nhosts = ["crier.test"]\nprotected_mode = false\n' +
+    'origins = ["https://a.test"]\n');
   const path = await errorOf(connect(t, broker.url.replace('message', 'massage')).ready);
   assert.equal(path.code, 'not_found');
   const origin = await errorOf(connect(t, broker.url, { headers: { Origin: 'https://b.test' } }).ready);
@@ -62,7 +64,8 @@ test('a token in the URL that is no good is refused', async (t) => {
 
 for (const status of [429, 503]) {
   test(`HTTP ${status} is tried again, not before Retry-After`, async (t) => {
-    const server = await FakeServer.start(t, { answer: problem(status, 'full', { 'Retry-After': '1' }), upgrade: false });
+    const answer = problem(status, 'full', { 'Retry-After': '1' });
+    const server = await FakeServer.start(t, { answer, upgrade: false });
     const crier = connect(t, server.url);
     await eventually(() => crier.events('reconnecting').length === 1);
     const [{ error, delay }] = crier.events('reconnecting');
@@ -122,15 +125,17 @@ test('what has worked before is asked again when a stranger answers in its place
 test('TLS that does not verify is refused, and can be told whom to trust', async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'crier-tls-'));
   const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key,
-    '-out', certificate, '-days', '2', '-subj', '/CN=crier', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+    '-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=crier', '-addext',
+    'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
   const broker = await Broker.start(t, `[tls]\ncertificate = "${certificate}"\nprivate_key = "${key}"\n`);
   assert.match(broker.url, /^wss:/);
   const error = await errorOf(connect(t, broker.url).ready);
   assert.equal(error.code, 'tls_failed');
   assert.equal(error.final, true);
   assert.match(error.message, /SELF_SIGNED.*tls\.ca/);
-  const plain = await errorOf(connect(t, `wss://127.0.0.1:${(await FakeServer.start(t)).http.address().port}/message`).ready);
+  const server = await FakeServer.start(t);
+  const plain = await errorOf(connect(t, server.url.replace('ws', 'wss')).ready);
   assert.equal(plain.code, 'tls_failed');
   const tls = { ca: readFileSync(certificate) };
   const crier = connect(t, broker.url, { tls });
@@ -147,7 +152,7 @@ test('a server that breaks the protocol is left', async (t) => {
     const crier = connect(t, server.url);
     await soon(crier.ready);
     server.send(Buffer.from(bytes));
-    const error = await errorOf(eventually(() => crier.events('disconnected')[0]).then((error) => Promise.reject(error)));
+    const error = await eventually(() => crier.events('disconnected')[0]);
     assert.equal(error.code, 'protocol_error', String(bytes));
   }
 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Broker, Proxy, connect, errorOf, eventually, name, range, soon, subscribe } from './support.mjs';
 import { FakeServer, frame } from './fake_server.mjs';
 
-const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n[namespace.small]\nhistory = { messages = 5 }\n' +
+const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
   '[namespace.hall]\npresence_watch_max = 1\n';
 
 test('a subscription begins where it is told to', async (t) => {

@@ -151,7 +151,8 @@ export const secret = 'a-secret-of-tests-that-no-log-may-ever-show-0123456789-ab
 /** A token as a login would make it. */
 export function token(claims, key = secret) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })}`;
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp, ...claims })}`;
   return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
 }
 
@@ -179,6 +180,7 @@ export class Proxy {
     this.silentAfter = false;
     this.connections = 0;
     this.refused = 0;
+    this.cuts = 0;
     this.server = net.createServer((client) => this.join(client, broker, limits()));
   }
 
@@ -205,7 +207,7 @@ export class Proxy {
         if (!head.includes('\r\n\r\n')) return;
         if (/^upgrade:/im.test(head)) {
           this.refused++;
-          return this.upgrades === null ? void 0 : void client.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n');
+          return void client.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n');
         }
         chunk = Buffer.from(head, 'latin1');
         head = undefined;
@@ -221,6 +223,7 @@ export class Proxy {
       passed += chunk.length;
       if (chunk.length <= room) return void client.write(chunk);
       // What has passed shall arrive: the cut is a FIN behind it, not a reset that may overtake it.
+      this.cuts++;
       if (room > 0) client.end(chunk.subarray(0, room), end);
       else end();
     });
@@ -228,6 +231,7 @@ export class Proxy {
 
   cut() {
     this.silentAfter = false;
+    this.cuts += this.pairs.size;
     for (const { client, upstream } of [...this.pairs]) {
       client.destroy();
       upstream.destroy();
