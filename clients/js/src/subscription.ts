@@ -86,7 +86,10 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     const { channel, behind_, options_: { since, last } } = this;
     const past: Message<Data>[] = [];
     const read = async (options: HistoryOptions): Promise<void> => {
-      for await (const message of this.crier_.channel<Data>(channel).history(options)) past.push(message);
+      for await (const message of this.crier_.channel<Data>(channel).history(options)) {
+        // What is newer comes by itself: it is no part of the past, and must not make what is between seem seen.
+        if (isSeen(message.position!, position)) past.push(message);
+      }
     };
     let news: 'recovered' | 'unrecovered' | undefined;
     this.behind_ = false;

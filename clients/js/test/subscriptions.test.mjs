@@ -61,6 +61,19 @@ test('any number of subscriptions share a channel, each with a past of its own',
   await eventually(async () => (await crier.channel(channel).presence()).count === 0);
 });
 
+test('what comes while a past of its own is fetched is not taken for a part of it', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const crier = connect(t, broker.url);
+  const channel = name();
+  const first = subscribe(crier, channel);
+  await first.live;
+  const second = subscribe(crier, channel, { last: 1 });
+  // On their way before the history is asked for, which so ends with the last of them.
+  await Promise.all(range(3).map((i) => crier.channel(channel).publish(i)));
+  await eventually(() => second.datas().includes(2));
+  assert.deepEqual(second.datas(), range(3));
+});
+
 test('what is unsubscribed and subscribed in one breath gets each message once', async (t) => {
   const broker = await Broker.start(t, keep);
   const crier = connect(t, broker.url);
