@@ -141,8 +141,8 @@ export function subscribe(crier, channel, options = {}) {
   }
   subscription.events = (name) => subscription.told.filter(([other]) => other === name).map(([, event]) => event);
   subscription.datas = () => subscription.events('message').map(({ data }) => data);
-  subscription.live = eventually(() => subscription.events('subscribed')[0], `subscribed to ${channel}`);
-  subscription.live.catch(() => {});
+  Object.defineProperty(subscription, 'live', {
+    get: () => eventually(() => subscription.events('subscribed')[0], `subscribed to ${channel}`) });
   return subscription;
 }
 
