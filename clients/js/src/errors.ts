@@ -78,7 +78,7 @@ export function refusal({ status, headers }: Answer, url: string, text: string):
   if (status === 426 && text.includes('Crier')) {
     return new CrierError('websocket_blocked', `${url} answers, but lets no WebSocket through`);
   }
-  let problem: { code?: ErrorCode; detail?: string; request_id?: string } | null | undefined;
+  let problem: { code?: ErrorCode; detail?: string } | null | undefined;
   try {
     problem = JSON.parse(text) as typeof problem;
   } catch {
@@ -87,7 +87,7 @@ export function refusal({ status, headers }: Answer, url: string, text: string):
   const after = headers.get('retry-after')!;
   const [code, advice] = refusals[status] ??
     (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
-  return new CrierError((problem?.request_id && problem.code) || code,
+  return new CrierError(problem?.code === 'token_expired' ? problem.code : code,
     `${url} answered ${status} ${problem?.detail ?? ''}; ${advice}`, {
       // 408 and 429 pass, and so do a server's own troubles.
       final: status < 500 && !/4[02][89]/.test(`${status}`),

@@ -49,9 +49,16 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
       ...(body && { method: 'POST', body }),
     }, options);
 
+  const asking = () => [...channels].filter(([, { id_ }]) => id_);
+
+  /** What is published behind a `subscribe` is behind its beginning, as on one connection. */
+  const flush = () => {
+    if (!posting && !asking()[0]) guard(post, end);
+  };
+
   const post = async () => {
     posting = true;
-    for (let first; (first = outgoing.shift()); ) {
+    for (let first; !asking()[0] && (first = outgoing.shift()); ) {
       const batch = [first];
       let body = first.text_;
       while (outgoing[0] && body.length + outgoing[0].text_.length < batchCharsMax) {
@@ -82,18 +89,20 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
       }
     }
     push(message);
+    flush();
   };
 
   /** Whoever asked last is to blame, and the others go on without. */
   const refused = (error: CrierError) => {
-    const asking = [...channels].filter(([, { id_ }]) => id_);
+    const blamed = asking();
     if (error.code === 'token_expired') throw closeError(4002, error.message);
-    if (!error.final || !asking[0]) throw error;
-    for (const [channel, { id_ }] of asking) {
+    if (!error.final || !blamed[0]) throw error;
+    for (const [channel, { id_ }] of blamed) {
       channels.delete(channel);
       refuse(id_!, channel, error);
     }
     reopen();
+    flush();
   };
 
   const read = async (mine: AbortController) => {
@@ -160,12 +169,13 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
       } else if (op === 'unsubscribe') {
         channels.delete(channel);
         reopen();
+        flush();
         reply({ op: 'unsubscribed', id });
       } else if (op !== 'ping' || !stream) {
         // A POST belongs to no session: what it shall not echo excludes that of the stream.
         if (echo === false) text_ = JSON.stringify({ ...command, echo: undefined, exclude: session });
         outgoing.push({ id_: id, text_ });
-        if (!posting) guard(post, end);
+        flush();
       }
     },
     close: () => {

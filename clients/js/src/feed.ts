@@ -47,9 +47,9 @@ export class Feed {
     this.end_();
   }
 
-  /** Asks for it, unless that is done or there is no connection. */
+  /** Asks for it, unless that is done or there is no connection (yet: on a closed one it fails). */
   start_(): void {
-    if (this.live_ || this.asking_ || this.crier_.state !== 'connected') return;
+    if (this.live_ || this.asking_ || !/ed$/.test(this.crier_.state)) return;
     this.cut_();
     this.asking_ = true;
     const serial = this.serial_;
@@ -61,7 +61,7 @@ export class Feed {
     }
     since = this.position_ ?? since;
     // The URL of an event stream has no place for it: the history has.
-    if (this.crier_.link_!.transport === 'sse' && last) {
+    if (last && this.crier_.link_?.transport === 'sse') {
       first!.behind_ = !since;
       last = undefined;
     }
@@ -69,7 +69,8 @@ export class Feed {
       (error, reply) => {
         if (serial !== this.serial_) return;
         this.asking_ = false;
-        if (error) this.failed_(error);
+        // Listeners come first.
+        if (error) queueMicrotask(() => serial === this.serial_ && this.failed_(error));
         else this.subscribed_(reply, since);
       }, true);
   }

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, errorOf, eventually, name, range, secret, soon, subscribe, token }
-  from './support.mjs';
+import { Broker, Proxy, connect, errorOf, eventually, name, range, subscribe } from './support.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
   '[namespace.bare]\nhistory = { messages = 0 }\n';
@@ -51,4 +50,91 @@ test('a stream that is cut, and one with another set of channels, resume each ch
   await eventually(() => first.datas().length === 4);
   assert.deepEqual(first.datas(), [1, 2, 3, 4]);
   assert.deepEqual([...first.events('unrecovered'), ...second.events('unrecovered')], []);
+});
+
+test('what is published behind a subscribe comes back, as on a WebSocket', async (t) => {
+  const { crier } = await blocked(t);
+  await crier.ready;
+  const channel = name();
+  const subscription = subscribe(crier, channel);
+  await crier.channel(channel).publish('behind');
+  await eventually(() => subscription.datas().length);
+  assert.deepEqual(subscription.datas(), ['behind']);
+});
+
+test('one channel that may not be is refused alone, and so is the thirty-third', async (t) => {
+  const { broker, crier } = await blocked(t, `${keep}[namespace.closed]\nsubscribe = "nobody"\n`);
+  const good = subscribe(crier, name());
+  await good.live;
+  const bad = [subscribe(crier, 'closed:a'), subscribe(crier, 'no name')];
+  await eventually(() => bad.every((each) => each.events('error').length));
+  assert.deepEqual(bad.map((each) => each.events('error')[0].final), [true, true]);
+  const many = range(32).map((i) => subscribe(crier, `${good.channel}.${i}`));
+  await eventually(() => many[31].events('error').length);
+  assert.equal(many[31].events('error')[0].code, 'limit_exceeded');
+  assert.match(many[31].events('error')[0].message, /32/);
+  await many[30].live;
+  await broker.publish(good.channel, 1);
+  await broker.publish(many[30].channel, 2);
+  await eventually(() => good.datas().length && many[30].datas().length);
+});
+
+test('without echo, patterns, errors: the commands mean the same', async (t) => {
+  const { broker, crier } = await blocked(t, `${keep}[namespace.closed]\npublish = "nobody"\n`);
+  const root = name();
+  const [exact, pattern] = [subscribe(crier, `${root}.a`), subscribe(crier, `${root}.>`)];
+  await Promise.all([exact.live, pattern.live]);
+  await crier.channel(`${root}.a`).publish('silent', { echo: false });
+  await crier.channel(`${root}.a`).publish('loud');
+  await eventually(() => exact.datas().length && pattern.datas().length);
+  assert.deepEqual([exact.datas(), pattern.datas()], [['loud'], ['loud']]);
+  assert.equal((await errorOf(crier.channel('closed:a').publish(1))).code, 'forbidden');
+  const results = await crier.broadcast([`${root}.a`, 'closed:a'], 2);
+  assert.deepEqual(results.map(({ code }) => code), [undefined, 'forbidden']);
+  const large = await errorOf(crier.channel('a').publish('x'.repeat(2 * 1024 * 1024)));
+  assert.equal(large.code, 'too_large');
+  assert.equal(crier.events('disconnected').length, 0);
+  assert.ok((await broker.publish('a', 1))[0]);
+});
+
+test('a dead stream is found, a restart resumed', async (t) => {
+  const broker = await Broker.start(t, `${keep}[server]\ndrain_timeout = "1s"\n`);
+  const proxy = await Proxy.start(t, broker, { upgrades: false });
+  const crier = connect(t, proxy.url, { fallback: { after: 1 } });
+  const subscription = subscribe(crier, name());
+  await subscription.live;
+  await broker.publish(subscription.channel, 1);
+  await eventually(() => subscription.datas().length === 1);
+  await broker.stop();
+  await eventually(() => crier.events('disconnected').length);
+  await broker.start();
+  await broker.publish(subscription.channel, 2);
+  await eventually(() => subscription.events('unrecovered').length);
+  const before = subscription.datas().length;
+  await broker.publish(subscription.channel, 3);
+  await eventually(() => subscription.datas().length === before + 1);
+  assert.equal(crier.events('connected').at(-1).transport, 'sse');
+});
+
+test('a WebSocket is tried from time to time, and taken when it gets through', async (t) => {
+  const { broker, proxy, crier } = await blocked(t, keep, { fallback: { after: 1, retry: 100 } });
+  const subscription = subscribe(crier, name());
+  await subscription.live;
+  await broker.publish(subscription.channel, 1);
+  await eventually(() => subscription.datas().length === 1);
+  const { refused } = proxy;
+  await eventually(() => proxy.refused > refused + 1);
+  assert.equal(crier.events('disconnected').length, 0, 'trying disturbs nobody');
+  proxy.upgrades = true;
+  await eventually(() => crier.events('connected').at(-1).transport === 'websocket');
+  await broker.publish(subscription.channel, 2);
+  await eventually(() => subscription.datas().length === 2);
+  assert.equal(crier.events('disconnected')[0].code, 'websocket_back');
+  assert.equal(subscription.events('recovered').length, 1);
+});
+
+test('the fallback can be switched off', async (t) => {
+  const { crier } = await blocked(t, keep, { fallback: false });
+  await eventually(() => crier.events('reconnecting').length > 5);
+  assert.equal(crier.events('connected').length, 0);
 });

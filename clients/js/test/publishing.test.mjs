@@ -80,6 +80,9 @@ test('a closed connection refuses commands, for good', async (t) => {
   assert.equal(error.code, 'closed');
   assert.equal(error.final, true);
   assert.equal((await errorOf(crier.ready)).code, 'closed');
+  const subscription = subscribe(crier, 'a');
+  await eventually(() => subscription.events('unsubscribed').length);
+  assert.equal(subscription.events('error')[0].code, 'closed');
 });
 
 test('cut off before the answer: with a key it is sent again, without it is told', async (t) => {
