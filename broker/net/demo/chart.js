@@ -45,13 +45,14 @@ export class LatencyChart {
     const { width, height } = chart.getBoundingClientRect();
     const values = this.points.map(({ ms }) => ms);
     const [p50, p99] = [percentile(values, 0.5), percentile(values, 0.99)];
-    const top = Math.max(1, Math.ceil(Math.log10(Math.max(...values, 1)))); // decades; the lowest begins at 0.1 ms
+    const top = Math.max(1, Math.ceil(Math.log10(Math.max(...values, 1)))); // decades; the scale begins at 0.1 ms
     const inside = height - MARGIN.top - MARGIN.bottom;
     const y = (ms) => MARGIN.top + inside * (1 - (Math.log10(Math.max(ms, 0.1)) + 1) / (top + 1));
     chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
     chart.replaceChildren(...this.grid(top, y, width), ...this.dots(y, width));
     if (!values.length) {
-      chart.append(shape('text', { class: 'empty', x: width / 2, y: height * 0.28 }, 'Each message becomes a dot here.'));
+      const middle = { class: 'empty', x: width / 2, y: height * 0.28 };
+      chart.append(shape('text', middle, 'Each message becomes a dot here.'));
       return;
     }
     chart.append(...this.levels([['p50', p50], ['p99', p99]], y, width));

@@ -76,7 +76,8 @@ class Page {
   }
 
   onMember(name) {
-    if (name !== 'Left' && name !== 'Right') this.steps.done('tab', `${name} is here: publish there and watch this page.`);
+    const isOurs = this.panes.some((pane) => pane.name === name);
+    if (!isOurs) this.steps.done('tab', `${name} is here: publish there and watch this page.`);
   }
 }
 

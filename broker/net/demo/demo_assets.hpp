@@ -12,9 +12,10 @@ struct Asset {
   std::string_view bytes;
 };
 
-// The whole page: "/", "/demo.css", and its scripts, among them the JavaScript library ("/crier.js"). No inline script or style and no foreign resource, so it runs under
-// default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:;
-// base-uri 'none'; form-action 'none'; frame-ancestors 'none'. Any thread.
+// The whole page: "/", "/demo.css", and its scripts, among them the JavaScript library ("/crier.js"). No inline script
+// or style and no foreign resource, so it runs under default-src 'none'; script-src 'self'; style-src 'self';
+// connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'.
+// Any thread.
 [[nodiscard]] std::span<const Asset> demo_assets() noexcept;
 
 // The one at that path, or nullptr.

@@ -20,7 +20,7 @@ endfunction()
 
 embed_file(index.html index_html / "text/html; charset=utf-8")
 embed_file(demo.css demo_css /demo.css "text/css; charset=utf-8")
-foreach(script IN ITEMS demo pane absence cable chart rows crier fallback)
+foreach(script IN ITEMS demo pane counters absence cable chart rows crier fallback)
   embed_file(${script}.js ${script}_js /${script}.js "text/javascript; charset=utf-8")
 endforeach()
 

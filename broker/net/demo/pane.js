@@ -2,55 +2,21 @@
 import { connect } from '/crier.js';
 import { Absence } from '/absence.js';
 import { Cable } from '/cable.js';
-import { LATENCIES_MAX, milliseconds, percentile } from '/chart.js';
+import { milliseconds } from '/chart.js';
+import { Counters, now } from '/counters.js';
 import { Rows, element } from '/rows.js';
 
 const HISTORY_SHOWN = 20;
 // Not all in one go, which would measure how long this page takes to write them.
 const BURST_SIZE = 100, BURST_STEP = 5, BURST_STEP_MS = 10;
-const RATE_WINDOW_MS = 5000;
 const MEMBERS_SHOWN = 12;
-const KEYS_REMEMBERED = 5000;
 const AWAY_MS = 5000;
 const BACKOFF = { min: 500, max: 5000 }; // as usual, but nobody watches a demo for 20 s
 
-export const now = () => performance.timeOrigin + performance.now();
 const thousands = (n) => n.toLocaleString('en');
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const isPattern = (name) => /[*>]/.test(name);
 const sentence = ({ message, code }) => `${message} (${code})`;
-
-// The figures of one pane.
-class Counters {
-  constructor() {
-    this.received = this.recovered = this.twice = 0;
-    this.latencies = [];
-    this.samples = [{ at: now(), received: 0 }];
-    this.keys = new Set();
-  }
-
-  count(key, latency) {
-    this.received += 1;
-    if (this.keys.has(key)) this.twice += 1;
-    this.keys.add(key);
-    if (this.keys.size > KEYS_REMEMBERED) this.keys.delete(this.keys.values().next().value);
-    if (latency !== undefined) this.latencies.push(latency);
-    if (this.latencies.length > LATENCIES_MAX) this.latencies.shift();
-  }
-
-  // To be called a few times a second; the oldest sample is the start of the window.
-  perSecond() {
-    const at = now();
-    this.samples.push({ at, received: this.received });
-    while (this.samples[1].at <= at - RATE_WINDOW_MS) this.samples.shift();
-    return (this.received - this.samples[0].received) / (RATE_WINDOW_MS / 1000);
-  }
-
-  percentiles() {
-    return this.latencies.length
-      ? [0.5, 0.99].map((share) => milliseconds(percentile(this.latencies, share))).join(' / ') : '–';
-  }
-}
 
 export class Pane {
   // page: { id, url, nameOf(session), onSession(session, pane), onMessage(pane, message), onCut(pane, channel),
@@ -69,7 +35,7 @@ export class Pane {
   }
 
   build() {
-    const root = document.getElementById('pane').content.firstElementChild.cloneNode(true);
+    const root = this.root = document.getElementById('pane').content.firstElementChild.cloneNode(true);
     this.ui = Object.fromEntries([...root.querySelectorAll('[data-testid]')].map((e) => [e.dataset.testid, e]));
     root.classList.add(this.side);
     root.dataset.testid = `pane-${this.side}`;
@@ -238,7 +204,9 @@ export class Pane {
     handle.on('recovered', () => {
       subscription.past.kind = 'recovered';
     });
-    handle.on('unrecovered', () => this.notice(`What came on ${channel} meanwhile is lost: the history has it no more.`, true));
+    handle.on('unrecovered', () => {
+      this.notice(`What came on ${channel} meanwhile is lost: the history has it no more.`, true);
+    });
     handle.on('gap', ({ lost, conflated }) => {
       const fate = conflated ? 'replaced by newer ones' : 'dropped for this pane';
       this.notice(`Messages on ${channel} ${fate}: ${lost === undefined ? 'number unknown' : thousands(lost)}.`, true);
@@ -250,9 +218,12 @@ export class Pane {
     handle.on('join', (member) => this.memberCame(subscription, member));
     handle.on('leave', (member) => this.memberWent(subscription, member));
     handle.on('error', (error) => queueMicrotask(() => {
-      if (this.subscriptions.get(channel) === subscription) this.notice(`${channel}: ${sentence(error)}; trying again`, true);
+      const goesOn = this.subscriptions.get(channel) === subscription;
+      if (goesOn) this.notice(`${channel}: ${sentence(error)}; trying again`, true);
     }));
-    handle.on('unsubscribed', ({ code, reason }) => code && this.ended(subscription, code, reason ?? 'no reason given'));
+    handle.on('unsubscribed', ({ code, reason = 'no reason given' }) => {
+      if (code) this.ended(subscription, code, reason);
+    });
   }
 
   /** Not by us: it was refused, or the broker ended it. */
@@ -308,8 +279,9 @@ export class Pane {
     if (typeof data?.text !== 'string' || typeof data.page !== 'string') {
       return { text: typeof data === 'string' ? data : JSON.stringify(data) };
     }
-    if (data.page !== this.page.id) return { from: { name: this.page.nameOf(data.session), side: '' }, text: data.text };
-    return { from: { name: data.from === 'left' ? 'Left' : 'Right', side: data.from }, text: data.text };
+    const { page, from, session, text } = data;
+    if (page !== this.page.id) return { from: { name: this.page.nameOf(session), side: '' }, text };
+    return { from: { name: from === 'left' ? 'Left' : 'Right', side: from }, text };
   }
 
   // --- who is here
@@ -343,7 +315,8 @@ export class Pane {
       const name = this.page.nameOf(member.session, member);
       return element('li', `chip ${name.toLowerCase()}`, own ? `${name} (this pane)` : name);
     });
-    if (members && members.count > chips.length) chips.push(element('li', '', `and ${thousands(members.count - chips.length)} more`));
+    const more = (members?.count ?? 0) - chips.length;
+    if (more > 0) chips.push(element('li', '', chips.length ? `and ${thousands(more)} more` : 'too many to list'));
     this.ui.members.replaceChildren(...chips);
   }
 
@@ -359,10 +332,10 @@ export class Pane {
   showState(state, text) {
     this.ui.state.parentElement.dataset.state = state;
     this.ui.state.textContent = text;
-    this.ui.state.closest('.pane').classList.toggle('offline', state !== 'connected' && state !== 'draining');
+    this.root.classList.toggle('offline', state !== 'connected' && state !== 'draining');
     if (state !== 'reconnecting') this.next = undefined;
     this.showCountdown();
-    for (const name of ['subscribe', 'unsubscribe', 'publish', 'burst', 'cut']) this.ui[name].disabled = state === 'closed';
+    for (const button of this.root.querySelectorAll('button')) button.disabled = state === 'closed';
   }
 
   showCountdown() {

@@ -20,7 +20,7 @@ function listRow(kind, text) {
   return row;
 }
 
-/** A row is { message, from: { name, side }, text, latency, past: 'history' | 'recovered' } or { notice, isTrouble }. */
+/** A row is { message, from: { name, side }, text, latency, past: 'history' | 'recovered' }, or a notice. */
 function makeRow({ message, from, text, latency, past, notice, isTrouble }) {
   if (notice !== undefined) return listRow(isTrouble ? 'notice trouble' : 'notice', notice);
   const row = listRow(past ? `message ${past}` : 'message', '');
