@@ -1,7 +1,6 @@
 """A real browser: two pages exchange messages, compression works, foreign pages are refused."""
 
 import json
-import os
 import pathlib
 import subprocess
 
@@ -23,7 +22,7 @@ def browse(broker, job, **fields):
 
 @pytest.mark.deadline(110)
 def test_two_pages_of_the_demo_exchange_messages(broker):
-    result = browse(broker, "demo", screenshot=os.environ.get("CRIER_TEST_SCREENSHOT", ""))
+    result = browse(broker, "demo")
     assert result["faults"] == []
     assert any(character.isdigit() for character in result["latency"])
     assert result["stayed"] == 0, "an unsubscribed pane still got a message"

@@ -167,6 +167,8 @@ def test_a_wrong_method_is_405_with_allow(broker, method):
 def test_the_demo_page_is_served_and_takes_no_post(broker):
     status, body = curl(broker.url + "/")
     assert status == 200 and "<!doctype html>" in body.lower()
+    for script in ("demo", "pane", "counters", "absence", "cable", "chart", "rows", "crier", "fallback"):
+        assert curl(f"{broker.url}/{script}.js")[0] == 200, script
     answer = request(broker, post(broker, "{}").replace("/message", "/"))
     assert answer.status == 405 and "GET" in answer.headers["allow"]
 

@@ -214,7 +214,7 @@ def test_no_cache_keeps_an_answer_and_no_browser_guesses_its_type(broker, how, h
     assert "strict-transport-security" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/demo.js", "/demo.css", "/message", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/demo.js", "/crier.js", "/demo.css", "/message", "/nowhere"])
 def test_what_a_browser_shows_in_a_window_runs_nothing_foreign_and_is_in_no_frame(broker, path):
     answer = request(broker, f"GET {path} HTTP/1.1\r\nHost: localhost:{broker.port}\r\n\r\n")
     policy = answer.headers["content-security-policy"]

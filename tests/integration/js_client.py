@@ -1,0 +1,46 @@
+"""The JavaScript client: built once a run, whoever needs it first, and test files that node runs."""
+
+import fcntl
+import hashlib
+import os
+import pathlib
+import subprocess
+
+from broker_process import BINARY, ROOT, SLOWNESS
+
+PACKAGE = ROOT / "clients" / "js"
+
+
+def fingerprint():
+    """Of all that dist/ is made from."""
+    files = [*sorted((PACKAGE / "src").iterdir()), *(PACKAGE / name for name in ("build.mjs", "tsconfig.json"))]
+    return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+def build(out=None):
+    """dist/, or bundles in the folder `out`, from the sources as they are. Safe beside others who do the same."""
+    def run(*options):
+        done = subprocess.run(["node", "build.mjs", *options], cwd=PACKAGE, capture_output=True, text=True, timeout=120,
+                              stdin=subprocess.DEVNULL, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    if out:
+        run("--bundles-only", "--out", str(out))
+        return
+    built = PACKAGE / "node_modules" / ".crier-built"
+    with open(PACKAGE / "node_modules" / ".crier-lock-of-dist", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if built.exists() and built.read_text() == fingerprint() and (PACKAGE / "dist" / "crier.js").exists():
+            return
+        built.unlink(missing_ok=True)
+        run()
+        built.write_text(fingerprint())
+
+
+def run_tests(file, seconds):
+    """Runs a file of tests by `node --test`; its brokers are its own, and know nothing of TLS_FOLDER."""
+    done = subprocess.run(["node", "--test", str(file)], cwd=pathlib.Path(file).parent, capture_output=True, text=True,
+                          timeout=seconds * SLOWNESS, stdin=subprocess.DEVNULL, check=False,
+                          env={**os.environ, "CRIER_BIN": str(pathlib.Path(BINARY).resolve())})
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr
+    assert "\n# skipped 0\n" in done.stdout and "\n# todo 0\n" in done.stdout, "nothing is skipped silently"
