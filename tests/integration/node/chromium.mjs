@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -47,23 +48,49 @@ const documents = {
   '/plain': script(`<script src="/crier.global.js"></script><script>${watch}</script>`),
 };
 
-/** Pages on an origin of their own; `answer(request, response)` gets what it does not know. */
-export async function servePages(t, answer = (_, response) => response.writeHead(404).end('nothing here'), more = {}) {
+function forward(broker, request, response) {
+  const { method, headers, url: path } = request;
+  request.pipe(http.request({ host: '127.0.0.1', port: broker.port, method, headers, path }, (answer) => {
+    answer.pipe(response.writeHead(answer.statusCode, answer.headers));
+  }).on('error', () => response.writeHead(502).end()));
+}
+
+/** Pages on an origin of their own; `answer(request, response)` gets what neither `more` nor we know. With a broker,
+ *  /message is its, as behind a proxy: returns the origin and a function that cuts all that passes there. */
+export async function servePages(t, { answer = (_, response) => response.writeHead(404).end('nothing here'), more = {},
+  broker } = {}) {
   const server = http.createServer((request, response) => {
     const path = request.url.split('?')[0];
     const page = documents[path] ?? more[path];
     response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : 'text/html');
+    if (broker && path === '/message') return forward(broker, request, response);
     if (page !== undefined) return void response.end(page);
     if (/^\/[\w.]+\.js$/.test(path)) return void response.end(readFileSync(distribution + path));
     return void answer(request, response);
+  });
+  const passing = new Set();
+  const cut = () => passing.forEach((socket) => socket.destroy());
+  if (broker) server.on('upgrade', (request, socket) => {
+    const upstream = net.connect(broker.port, '127.0.0.1');
+    for (const [one, other] of [[socket, upstream], [upstream, socket]]) {
+      passing.add(one);
+      one.on('error', () => {}).on('close', () => {
+        passing.delete(one);
+        other.destroy();
+      }).pipe(other);
+    }
+    const names = request.rawHeaders.filter((_, i) => i % 2 === 0);
+    const lines = names.map((name, i) => `${name}: ${request.rawHeaders[2 * i + 1]}\r\n`);
+    upstream.write(`GET ${request.url} HTTP/1.1\r\n${lines.join('')}\r\n`);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
     server.close();
     server.closeAllConnections();
+    cut();
   });
-  return `http://127.0.0.1:${server.address().port}`;
+  return { origin: `http://127.0.0.1:${server.address().port}`, cut };
 }
 
 /** A page that may not fail by itself: what nobody catches fails the test. `expected` matches noise that is meant. */

@@ -10,7 +10,7 @@ const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n';
 for (const build of ['module', 'plain']) {
   test(`everything works from the ${build} build`, async (t) => {
     const broker = await Broker.start(t, keep);
-    const page = await openPage(t, `${await servePages(t)}/${build}`);
+    const page = await openPage(t, `${(await servePages(t)).origin}/${build}`);
     const channel = name();
     await broker.publish(channel, 'one', 'two', 'three');
     const result = await page.evaluate(async ({ url, channel }) => {
@@ -52,7 +52,7 @@ test('a link that is cut again and again loses nothing and repeats nothing', asy
   const broker = await Broker.start(t, keep);
   // A connection lives for a random number of bytes, inside frames and between them.
   const proxy = await Proxy.start(t, broker, { limits: () => 600 + Math.random() * 4000 });
-  const page = await openPage(t, `${await servePages(t)}/module`);
+  const page = await openPage(t, `${(await servePages(t)).origin}/module`);
   const channel = name();
   const count = 300;
   await page.evaluate(async ({ url, channel }) => {
@@ -75,7 +75,7 @@ test('a link that is cut again and again loses nothing and repeats nothing', asy
 test('a browser that goes offline asks its link, and comes back at once when it is online', async (t) => {
   const broker = await Broker.start(t, keep);
   const proxy = await Proxy.start(t, broker);
-  const page = await openPage(t, `${await servePages(t)}/module`);
+  const page = await openPage(t, `${(await servePages(t)).origin}/module`);
   const channel = name();
   await page.evaluate(async ({ url, channel }) => {
     // Without `online` it would come back in a minute.
@@ -101,7 +101,7 @@ test('a browser that goes offline asks its link, and comes back at once when it 
 test('a page that becomes visible again finds at once that its link has died', async (t) => {
   const broker = await Broker.start(t, keep);
   const proxy = await Proxy.start(t, broker);
-  const page = await openPage(t, `${await servePages(t)}/module`);
+  const page = await openPage(t, `${(await servePages(t)).origin}/module`);
   const result = await page.evaluate(async ({ url }) => {
     window.crier = watch(Crier.connect(url, { timeout: 400, backoff: { min: 10, max: 50 } }));
     await crier.ready;
@@ -130,10 +130,10 @@ test('a page that becomes visible again finds at once that its link has died', a
 
 test('a token is fetched from the page\'s own server, and again before it ends', async (t) => {
   let given = 0;
-  const pages = await servePages(t, (request, response) => {
+  const { origin: pages } = await servePages(t, { answer: (_, response) => {
     given += 1;
     response.end(token({ sub: 'alice', exp: Math.ceil(Date.now() / 1000) + 3 }));
-  });
+  } });
   const broker = await Broker.start(t, `[server]\nhosts = ["127.0.0.1"]\norigins = ["${pages}"]\n` +
     `[auth]\nanonymous = false\n[auth.jwt]\nalgorithms = ["HS256"]\nsecret = "${secret}"\n` +
     '[namespace.default]\nsubscribe = "authenticated"\npublish = "authenticated"\n');
@@ -157,7 +157,7 @@ test('a token is fetched from the page\'s own server, and again before it ends',
 
 test('a page of an origin that the broker does not serve is told which setting is meant', async (t) => {
   const broker = await Broker.start(t);
-  const pages = (await servePages(t)).replace('127.0.0.1', 'evil.test');
+  const pages = (await servePages(t)).origin.replace('127.0.0.1', 'evil.test');
   const page = await openPage(t, `${pages}/module`);
   const { error, state } = await page.evaluate(async ({ url }) => {
     const crier = watch(Crier.connect(url, { backoff: { min: 60_000 } }));
@@ -172,7 +172,7 @@ test('a page of an origin that the broker does not serve is told which setting i
 test('where a proxy refuses upgrades, an event stream and POST do the same, and resume', async (t) => {
   const broker = await Broker.start(t, keep);
   const proxy = await Proxy.start(t, broker, { upgrades: false });
-  const page = await openPage(t, `${await servePages(t)}/module`);
+  const page = await openPage(t, `${(await servePages(t)).origin}/module`);
   const channel = name();
   await broker.publish(channel, 'past');
   await page.evaluate(async ({ url, channel }) => {
@@ -198,7 +198,7 @@ test('where a proxy refuses upgrades, an event stream and POST do the same, and 
 
 test('a URL that is none, a wrong path and a server that is not ours are told apart', async (t) => {
   const broker = await Broker.start(t);
-  const pages = await servePages(t, (_, response) => response.end('hello'));
+  const { origin: pages } = await servePages(t, { answer: (_, response) => response.end('hello') });
   const page = await openPage(t, `${pages}/module`);
   const result = await page.evaluate(async ({ url, pages }) => {
     const failure = async (url) => {
