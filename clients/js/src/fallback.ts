@@ -6,11 +6,14 @@ import type { Answer, CrierError } from './errors.js';
 import type { Push, StreamOpener } from './types.js';
 
 const channelsMax = 32;
+/** Of commands that nobody has given; those of the connection have positive ones. */
+const pollId = -1;
 /** Of commands in one POST. */
 const batchCharsMax = 200_000;
 
 interface StreamChannel {
   since_: string | undefined;
+  presence_: unknown;
   /** Of the `subscribe` that has no reply yet. */
   id_: number | undefined;
 }
@@ -75,6 +78,13 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
     posting = false;
   };
 
+  const members = () => {
+    for (const [channel, { presence_ }] of channels) {
+      if (presence_) outgoing.push({ id_: pollId, text_: JSON.stringify({ op: 'presence', id: pollId, channel }) });
+    }
+    flush();
+  };
+
   const event = (message: Push) => {
     const { op, position } = message;
     const channel = channels.get(message.channel);
@@ -122,6 +132,8 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
       const lines = (rest + decoder.decode(step.value, { stream: true })).split('\n');
       rest = lines.pop()!;
       for (const line of lines) {
+        // A comment comes every 15 s. Streams do not tell of joins and leaves, so their sum is asked for.
+        if (line[0] === ':') members();
         const [, field, value] = /^(data|retry): (.*)/.exec(line) ?? [];
         // The delay is for those who are turned away with an empty stream.
         if (field) delay = field === 'retry' ? Number(value) / 1000 : undefined;
@@ -153,14 +165,14 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
   return {
     transport: 'sse',
     send: (command, text_) => {
-      const { op, id = 0, channel = '', since, echo } = command;
+      const { op, id = 0, channel = '', since, echo, presence } = command;
       if (op === 'auth') {
         ({ token } = command);
         reopen();
         reply({ op: 'authenticated', id });
       } else if (op === 'subscribe') {
         if (channels.size < channelsMax) {
-          channels.set(channel, { since_: since, id_: id });
+          channels.set(channel, { since_: since, presence_: presence, id_: id });
           reopen();
         } else {
           refuse(id, channel, failure('limit_exceeded',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Broker, Proxy, connect, errorOf, eventually, name, range, subscribe } from './support.mjs';
+import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
   '[namespace.bare]\nhistory = { messages = 0 }\n';
@@ -131,6 +132,33 @@ test('a WebSocket is tried from time to time, and taken when it gets through', a
   await eventually(() => subscription.datas().length === 2);
   assert.equal(crier.events('disconnected')[0].code, 'websocket_back');
   assert.equal(subscription.events('recovered').length, 1);
+});
+
+test('members come as lists from time to time', async (t) => {
+  let stream;
+  const server = await FakeServer.start(t, { upgrade: false, answer: async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    if (request.headers.accept === 'text/event-stream' && request.method === 'GET' && request.url.includes('channel')) {
+      stream = response;
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      const events = [{ op: 'welcome', session: 's', heartbeat: 25, limits: {} }, { op: 'subscribed', channel: 'a' }];
+      for (const event of events) response.write(`event: ${event.op}\ndata: ${JSON.stringify(event)}\n\n`);
+    } else if (request.method === 'POST') {
+      const { op, id } = JSON.parse(body);
+      response.end(JSON.stringify(op === 'ping' ? { op: 'pong' } :
+        { op, id, channel: 'a', members: [{ session: 's' }], count: 1, more: false }));
+    } else {
+      response.writeHead(426).end('This is a Crier endpoint.');
+    }
+  } });
+  const crier = connect(t, server.url, { fallback: { after: 1 } });
+  const subscription = subscribe(crier, 'a', { presence: true });
+  await eventually(() => subscription.events('members').length === 1);
+  for (const length of [2, 3]) {
+    stream.write(':\n\n');
+    await eventually(() => subscription.events('members').length === length);
+  }
 });
 
 test('the fallback can be switched off', async (t) => {
