@@ -17,6 +17,8 @@ const thousands = (n) => n.toLocaleString('en');
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const isPattern = (name) => /[*>]/.test(name);
 const sentence = ({ message, code }) => `${message} (${code})`;
+const troubleOf = ({ message, code }) =>
+  (code === 'unreachable' ? 'The broker cannot be reached. Does it run?' : `${message}.`);
 
 export class Pane {
   // page: { id, url, nameOf(session), onSession(session, pane), onMessage(pane, message), onCut(pane, channel),
@@ -85,7 +87,7 @@ export class Pane {
     crier.on('reconnecting', ({ attempt, delay, error }) => {
       this.next = { attempt, at: now() + delay };
       this.showState('reconnecting', 'reconnecting');
-      if (!this.absence) this.showOutcome('trouble', `${error.message}.`);
+      if (!this.absence) this.showOutcome('trouble', troubleOf(error));
     });
     crier.on('drain', ({ reconnect_in: ms }) => {
       this.showState('draining', `connected; the broker moves this link in ${seconds(ms)}`);
@@ -123,8 +125,8 @@ export class Pane {
 
   showMissed() {
     const others = this.side === 'left' ? 'right' : 'left';
-    this.showOutcome('cut', `Your connection is cut, and the ${others} pane goes on publishing: ` +
-      `${thousands(this.absence.missed)} missed so far.`);
+    this.showOutcome('cut', `Your connection is cut, and the ${others} pane goes on publishing`,
+      `: ${thousands(this.absence.missed)} missed so far`);
   }
 
   settled(result) {
@@ -205,7 +207,7 @@ export class Pane {
       subscription.past.kind = 'recovered';
     });
     handle.on('unrecovered', () => {
-      this.notice(`What came on ${channel} meanwhile is lost: the history has it no more.`, true);
+      this.notice(`What came on ${channel} meanwhile, if anything, is lost: the history has it no more.`, true);
     });
     handle.on('gap', ({ lost, conflated }) => {
       const fate = conflated ? 'replaced by newer ones' : 'dropped for this pane';
@@ -343,8 +345,12 @@ export class Pane {
     this.ui.countdown.textContent = this.next ? `, try ${this.next.attempt} in ${seconds(left)}` : '';
   }
 
-  showOutcome(kind, text = '') {
-    Object.assign(this.ui.outcome, { className: `box ${kind}`, textContent: text, hidden: !text });
+  // What counts up is not read aloud each time.
+  showOutcome(kind, text = '', soFar = '') {
+    const { outcome, said } = this.ui;
+    Object.assign(outcome, { className: `box ${kind}`, hidden: !text });
+    if (said.textContent !== text) said.textContent = text;
+    this.ui['so-far'].textContent = soFar;
   }
 
   // There is one error a pane; it moves to the form it is about.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Broker, range } from '../../../clients/js/test/support.mjs';
+import { Broker, Proxy, range } from '../../../clients/js/test/support.mjs';
 import { openPage } from './chromium.mjs';
 
 async function openDemo(t, broker, options) {
@@ -113,4 +113,29 @@ test('everything can be done by keyboard, and has a name', async (t) => {
     .filter((each) => !(each.textContent.trim() || each.getAttribute('aria-label') || each.labels?.length))
     .map((each) => each.outerHTML));
   assert.deepEqual(nameless, []);
+});
+
+test('where no WebSocket gets through, the page does the same by event streams', async (t) => {
+  const broker = await Broker.start(t);
+  const proxy = await Proxy.start(t, broker, { upgrades: false });
+  const { page, part } = await openDemo(t, proxy);
+  await part('left', 'state').filter({ hasText: 'connected by event stream' }).waitFor();
+  await part('left', 'publish').click();
+  await part('right', 'message').filter({ hasText: 'Hello from the left!' }).waitFor();
+  await part('left', 'cut').click();
+  await part('left', 'outcome').filter({ hasText: /[1-9] missed so far/ }).waitFor();
+  await part('left', 'cut').click();
+  await part('left', 'outcome').filter({ hasText: /Back after .* [1-9]\d* recovered, 0 lost, 0 duplicated/ }).waitFor();
+  await page.close();
+});
+
+test('without a broker the page says so, and comes back with it', async (t) => {
+  const broker = await Broker.start(t);
+  const { part } = await openDemo(t, broker);
+  await broker.stop();
+  await part('left', 'outcome').filter({ hasText: 'The broker cannot be reached' }).waitFor();
+  await broker.start();
+  await part('left', 'state').filter({ hasText: /^connected$/ }).waitFor();
+  await part('left', 'publish').click();
+  await part('left', 'message').filter({ hasText: 'Hello from the left!' }).waitFor();
 });
