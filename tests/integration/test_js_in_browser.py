@@ -17,7 +17,7 @@ def built():
 
 
 @pytest.mark.deadline(180)
-@pytest.mark.parametrize("subject", ["library_pages", "demo_page"])
+@pytest.mark.parametrize("subject", ["library_pages", "recipes_in_pages", "demo_page"])
 def test_subject(subject):
     js_client.run_tests(FOLDER / f"{subject}.test.mjs", 170)
 
