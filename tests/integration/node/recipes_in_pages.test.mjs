@@ -107,7 +107,7 @@ for (const [framework, application] of Object.entries(applications)) {
 
 test('a page whose user has signed out goes to the login', async (t) => {
   let signedIn = true;
-  const broker = await Broker.start(t, `[server]\nhosts = ["127.0.0.1"]\norigins = ["*"]\n` +
+  const broker = await Broker.start(t, '[server]\nhosts = ["127.0.0.1"]\norigins = ["*"]\n' +
     `[auth]\nanonymous = false\n[auth.jwt]\nalgorithms = ["HS256"]\nsecret = "${secret}"\n`);
   const answer = ({ url }, response) => (url === '/login/token' && signedIn
     ? response.end(token({ sub: 'alice' })) : response.writeHead(401).end());
@@ -122,7 +122,8 @@ test('a page whose user has signed out goes to the login', async (t) => {
 
 test('what a page sends while it is offline arrives once when it is back', async (t) => {
   const broker = await Broker.start(t, keep);
-  const { page, cut } = await openRecipe(t, broker, '### Offline', "import { send } from 'recipe'; window.send = send;");
+  const application = "import { send } from 'recipe'; window.send = send;";
+  const { page, cut } = await openRecipe(t, broker, '### Offline', application);
   assert.equal(await page.evaluate(() => send('orders', 1)), 'sent');
   await page.context().setOffline(true);
   cut();
