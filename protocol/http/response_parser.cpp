@@ -86,7 +86,7 @@ std::optional<ResponseFault> ResponseParser::read_head(std::string_view text) {
 
 // RFC 9112 4: the reason phrase may be empty, or missing with its space.
 std::optional<ResponseFault> ResponseParser::read_status_line(std::string_view line) {
-  const ResponseFault no_status_line{"does not begin with a status line"};
+  ResponseFault no_status_line{"does not begin with a status line"};
   line.remove_prefix(version_head.size());
   if (line.size() < 2 + status_digits || (line[0] != '0' && line[0] != '1') || line[1] != ' ') return no_status_line;
   head_.minor_version = line[0] - '0';
