@@ -151,13 +151,13 @@ def test_a_stream_cut_at_every_byte_is_whole(start_broker, tmp_path, reset):
 def test_publishes_that_were_cut_are_stored_once_with_retry(start_broker, tmp_path):
     broker = start_broker(config=KEEP)
     rng = random.Random(7)
-    count = scaled(2000, 100)
+    count = scaled(2000, 500)
     with CuttingProxy(broker.port, lambda number: None) as proxy, \
             CppClient(proxy.url, tmp_path, backoff_initial_ms=1, backoff_max_ms=5, outbox_bytes_max=8192) as client:
         proxy.plan = lambda number: rng.randrange(600, 6000) if proxy.count < 40 else None
         client.do("many", channel="orders", to=count, retry=True)
         assert client.next("many", seconds=40 * SLOWNESS)["failed"] == 0
-        assert proxy.count > 3
+        assert proxy.count > 4
         client.close()
     stored = [data for _, data in pages(broker, "orders")[0]]
     assert sorted(stored) == list(range(1, count + 1)), "each once"
