@@ -29,6 +29,7 @@ using std::chrono::steady_clock;
 // On their way at a time: enough for a long link, few enough to say which failed.
 constexpr std::size_t in_flight_max = 1'000;
 constexpr std::size_t faults_told_max = 10;
+constexpr milliseconds late_max{50};
 constexpr milliseconds limited_pause{1'000};  // where the broker does not say how long
 
 // Who may not publish this line may not publish the next one either.
@@ -77,6 +78,9 @@ class Publisher {
       if (const auto opened = lines_.open(wish_.file); !opened) {
         return fail(usage_, exit_failed, wish_.file + ": " + opened.error().what);
       }
+    }
+    if (wish_.rate > 0) {
+      interval_ = std::chrono::round<steady_clock::duration>(std::chrono::duration<double>(1 / wish_.rate));
     }
     await_signal();
     client_.start();
@@ -196,10 +200,8 @@ class Publisher {
       take_result(number, std::move(result));
     });
     if (taken) {
-      if (wish_.rate > 0)
-        next_at_ += std::chrono::round<steady_clock::duration>(std::chrono::duration<double>(1 / wish_.rate));
-      // What was late is not made up for by a burst.
-      next_at_ = std::max(next_at_, steady_clock::now() - std::chrono::seconds(1));
+      // What was late is made up for, but not by a burst.
+      next_at_ = std::max(next_at_ + interval_, steady_clock::now() - late_max);
       in_flight_.emplace(number, std::move(held_->publication));
       held_.reset();
       return true;
@@ -289,8 +291,8 @@ class Publisher {
   }
 
   void finish_if_done() {
-    if (in_flight_.empty() && again_.empty() && !held_)
-      stop({refused_ == 0 ? exit_done : wish_.data ? exit_failed : exit_incomplete, ""});
+    if (!in_flight_.empty() || !again_.empty() || held_) return;
+    stop({refused_ == 0 ? exit_done : wish_.data ? exit_failed : exit_incomplete, ""});
   }
 
   void leave_if_done() {
@@ -345,6 +347,7 @@ class Publisher {
   std::map<std::uint64_t, client::Publication> in_flight_;  // by the line's number
   std::map<std::uint64_t, Line> again_;                     // over the broker's rate limit
   std::optional<Line> held_;                                // the next one
+  steady_clock::duration interval_{0};                      // between two messages
   steady_clock::time_point next_at_;
   steady_clock::time_point limited_until_;
   std::size_t window_ = in_flight_max;  // halved at a limit, and one more with each acknowledgement
