@@ -32,7 +32,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   /** @internal */
   readonly options_: ConnectOptions;
   /** @internal */
-  limits_: Push['limits'] = {};
+  limits_!: Push['limits'];
   /** @internal */
   link_: Link | undefined;
   private attempt_ = 0;
@@ -42,19 +42,19 @@ export abstract class Connection extends Emitter<CrierEvents> {
   private reject_!: (error: CrierError) => void;
   /** Grows whenever what is on its way for an earlier link becomes void. */
   private turn_ = 0;
-  private worked_ = false;
+  private worked_: boolean | undefined;
   private token_: string | null | undefined;
-  private refreshing_ = false;
-  private heard_ = 0;
-  private quiet_ = 0;
+  private refreshing_: boolean | undefined;
+  private heard_!: number;
+  private quiet_!: number;
   private blocked_ = 0;
   /** Set while no WebSocket gets through. */
   private stream_: StreamOpener | undefined;
   private trial_: Link | undefined;
   /** The next attempt needs no delay: the last link was announced to end. */
-  private announced_ = false;
+  private announced_: boolean | undefined;
   /** The broker said when to come back: nothing shall hurry us. */
-  private patient_ = false;
+  private patient_: boolean | undefined;
 
   /** @internal */
   constructor(platform: Platform, private readonly url_: string, options: ConnectOptions) {
@@ -125,7 +125,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.refreshing_ = false;
     if (error.final) return this.finish_(error);
     this.emit_('error', error);
-    this.after_('refresh', this.delay_(error), () => this.refresh_('expired'));
+    this.after_('refresh', this.delay_(error), () => this.refresh_('expiring'));
   }
 
   private after_(name: TimerName, ms: number, action: () => void): void {

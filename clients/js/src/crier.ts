@@ -17,6 +17,7 @@ interface Pending {
   /** For this connection only. */
   readonly now_: boolean | undefined;
   readonly done_: Done;
+  /** false: it waits for a connection. */
   sent_?: boolean;
   /** A second new token will not help. */
   renewed_?: boolean;
@@ -28,6 +29,8 @@ export class Crier extends Connection {
   /** By id, in the order in which they were given. */
   private readonly pending_ = new Map<number, Pending>();
   private lastId_ = 0;
+  private waiting_ = 0;
+  private waitingBytes_ = 0;
   /** Channels that the token subscribes to. */
   private readonly claimed_ = new Set<string>();
 
@@ -65,20 +68,33 @@ export class Crier extends Connection {
       return fail('bad_request', `data is no JSON: ${cause}`);
     }
     const pending = { command_: command, text_, bytes_: new Blob([text_]).size, now_, done_ };
-    if (!connected && !this.hasRoom_(pending)) return done_(full(), undefined as unknown as Push);
+    if (!connected && !this.wait_(pending)) return done_(full(), undefined as unknown as Push);
     this.pending_.set(id, pending);
     if (connected) this.transmit_(pending);
   }
 
-  private hasRoom_({ bytes_ }: Pending): boolean {
+  /** Is there room for it? */
+  private wait_(pending: Pending): boolean {
     const { count = 1000, bytes = 1 << 20 } = this.options_.offlineQueue ?? {};
-    const waiting = [...this.pending_.values()].filter(({ sent_ }) => !sent_);
-    return waiting.length < count && waiting.reduce((sum, other) => sum + other.bytes_, bytes_) <= bytes;
+    if (this.waiting_ >= count || this.waitingBytes_ + pending.bytes_ > bytes) return false;
+    this.waiting_++;
+    this.waitingBytes_ += pending.bytes_;
+    pending.sent_ = false;
+    return true;
+  }
+
+  /** It waits no more. */
+  private go_(pending: Pending): void {
+    if (pending.sent_ === false) {
+      this.waiting_--;
+      this.waitingBytes_ -= pending.bytes_;
+    }
+    pending.sent_ = true;
   }
 
   private transmit_(pending: Pending): void {
     const max = this.limits_.incoming_bytes_max;
-    pending.sent_ = true;
+    this.go_(pending);
     // It would end the whole connection (1009).
     if (max && pending.bytes_ > max) this.settle_(pending, new CrierError('too_large',
       `over limits.incoming_bytes_max (${max}): send less at once`));
@@ -86,6 +102,7 @@ export class Crier extends Connection {
   }
 
   private settle_(pending: Pending, error?: CrierError, reply?: Push): void {
+    this.go_(pending);
     this.pending_.delete(pending.command_.id!);
     pending.done_(error, reply!);
   }
@@ -102,9 +119,9 @@ export class Crier extends Connection {
     const failed = push.op === 'error';
     const name = push.pattern ?? push.channel;
     const feed = this.feeds_.get(name);
-    if (pending && failed && push.code === 'token_expired' && this.options_.getToken && !pending.renewed_) {
+    if (pending && push.code === 'token_expired' && this.options_.getToken && !pending.renewed_ &&
+      this.wait_(pending)) {
       pending.renewed_ = true;
-      pending.sent_ = false;
       this.refresh_('expired');
     } else if (pending) {
       this.settle_(pending, failed ? errorOf(push) : undefined, push);
@@ -128,8 +145,7 @@ export class Crier extends Connection {
       const { command_, now_ } = pending;
       const again = command_.op !== 'publish' || command_.key;
       if (!pending.sent_ && !now_) continue;
-      if (!now_ && again && this.hasRoom_(pending)) pending.sent_ = false;
-      else this.settle_(pending, again ? full() : new CrierError('timeout',
+      if (now_ || !again || !this.wait_(pending)) this.settle_(pending, again ? full() : new CrierError('timeout',
         'cut off before the answer: published or not; with a key it is sent again', { channel: command_.channel }));
     }
   }

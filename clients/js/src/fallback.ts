@@ -6,7 +6,7 @@ import type { Answer, CrierError } from './errors.js';
 import type { Push, StreamOpener } from './types.js';
 
 const channelsMax = 32;
-/** Of commands that nobody has given; those of the connection have positive ones. */
+/** The id of commands whose failure is nobody's. */
 const pollId = -1;
 /** Of commands in one POST. */
 const batchCharsMax = 200_000;
@@ -159,13 +159,14 @@ export const openStream: StreamOpener = (fetchAnswer, url, options, token, event
     const answer = await request(url, end, '{"op":"ping"}');
     const text = await answer.text();
     if (!text.startsWith('{"op":"pong"')) throw refusal(answer, url, text);
+    heard();
     reply({ op: 'welcome', session: '', heartbeat: 0, limits: {} });
   }, end);
 
   return {
     transport: 'sse',
     send: (command, text_) => {
-      const { op, id = 0, channel = '', since, echo, presence } = command;
+      const { op, id = pollId, channel = '', since, echo, presence } = command;
       if (op === 'auth') {
         ({ token } = command);
         reopen();

@@ -12,11 +12,11 @@ const passing = /^(rate_limited|unavailable|timeout|internal)$/;
 export class Feed {
   private readonly handles_ = new Set<Subscription>();
   /** `subscribed` has come on this link; what comes before belongs to somebody else, or to an earlier life. */
-  private live_ = false;
-  private asking_ = false;
+  private live_: boolean | undefined;
+  private asking_: boolean | undefined;
   /** It was live before, so that what is not recovered is lost. */
-  private begun_ = false;
-  private presence_ = false;
+  private begun_: boolean | undefined;
+  private presence_: boolean | undefined;
   /** The newest that was seen: where the next link goes on. */
   private position_: string | undefined;
   /** Of the newest `subscribe`: replies to others are void. */

@@ -11,13 +11,13 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
   /** The newest that was delivered: store it, and subscribe with `since` later. Absent without history. */
   position: string | undefined;
   /** It wants a past that the wire's subscription does not bring. @internal */
-  behind_ = false;
-  private ended_ = false;
+  behind_: boolean | undefined;
+  private ended_: boolean | undefined;
   private error_: CrierError | undefined;
   /** For whoever comes first, a listener or a reader. */
   private messages_: Message<Data>[] = [];
   private lost_ = 0;
-  private wake_ = () => {};
+  private wake_: (() => void) | undefined;
   /** What must not be told yet. */
   private waiting_: (() => void)[] | undefined;
 
@@ -122,7 +122,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     if (error) this.tell_('error', error);
     this.ended_ = true;
     this.error_ = error;
-    this.wake_();
+    this.wake_?.();
     this.emit_('unsubscribed', { channel: this.channel, code: error?.code, reason: error?.message });
   }
 
@@ -131,8 +131,9 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     if (this.ended_ || (!this.options_.presence && /^(join|leave|members)$/.test(name as string))) return;
     const { position, pattern } = event as Partial<Message>;
     const message = name === 'message';
-    if (!pattern && (message || name === 'subscribed')) {
-      if (message && position && isSeen(position, this.position)) return;
+    // Messages have one, or the whole channel has none; a gap has the first of a new epoch.
+    if (!pattern && (position || name === 'subscribed')) {
+      if (message && isSeen(position!, this.position)) return;
       this.position = position;
     }
     // Without a listener it waits for a reader, but not for ever.
@@ -141,7 +142,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
         this.lost_ += this.messages_.length || 1;
         this.messages_ = [];
       }
-      this.wake_();
+      this.wake_?.();
     }
   }
 

@@ -146,6 +146,7 @@ test('members come as lists from time to time', async (t) => {
       for (const event of events) response.write(`event: ${event.op}\ndata: ${JSON.stringify(event)}\n\n`);
     } else if (request.method === 'POST') {
       const { op, id } = JSON.parse(body);
+      assert.ok(op, `nothing else is asked for: ${body}`);
       response.end(JSON.stringify(op === 'ping' ? { op: 'pong' } :
         { op, id, channel: 'a', members: [{ session: 's' }], count: 1, more: false }));
     } else {
