@@ -287,7 +287,9 @@ export abstract class Connection extends Emitter<CrierEvents> {
     }
     error ??= await this.probe_();
     if (error.code === 'websocket_blocked' && this.fallback_ && ++this.blocked_ >= (this.fallback_.after ?? 3)) {
-      this.stream_ = await this.platform_.stream_().catch(() => undefined);
+      // Its sentence says which file is not there.
+      this.stream_ = await this.platform_.stream_().catch((cause: unknown) =>
+        void (error = new CrierError('websocket_blocked', `no fallback: ${cause}`)));
       this.announced_ = !!this.stream_;
     }
     if (turn !== this.turn_) return;

@@ -21,7 +21,8 @@ export abstract class Emitter<Events extends { error: CrierError }> {
     for (const listener of listeners) {
       // Also a promise that fails is taken care of.
       new Promise<unknown>((resolve) => resolve(listener(event))).catch((cause: unknown) => {
-        const error = new CrierError('listener_failed', `a listener of '${String(name)}' failed: ${cause}`, { cause });
+        const error = new CrierError('listener_failed', `a listener of '${name as string}' failed: ${cause}`,
+          { cause });
         // Its own failure must not come back to it.
         if (name === 'error' || !this.emit_('error', error)) console.error(error);
       });

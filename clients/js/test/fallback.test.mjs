@@ -1,7 +1,9 @@
 // Where no WebSocket gets through: event streams and POST, with the same promises.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import vm from 'node:vm';
 import { Broker, Proxy, connect, errorOf, eventually, name, range, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
@@ -160,6 +162,27 @@ test('members come as lists from time to time', async (t) => {
     stream.write(':\n\n');
     await eventually(() => subscription.events('members').length === length);
   }
+});
+
+test('a page without fallback.js is told so, and goes on trying', async (t) => {
+  const { proxy } = await blocked(t);
+  class WebSocket {
+    constructor() {
+      setTimeout(() => this.onclose?.({ code: 1006, reason: '' }), 1);
+    }
+
+    close() {}
+  }
+  const page = vm.createContext({ URL, AbortController, AbortSignal, setTimeout, clearTimeout, performance, fetch,
+    WebSocket });
+  vm.runInContext(readFileSync(new URL('../dist/crier.global.js', import.meta.url), 'utf8'), page);
+  const crier = page.Crier.connect(proxy.url, { backoff: { min: 1, max: 10 } });
+  t.after(() => crier.close());
+  const errors = [];
+  crier.on('reconnecting', ({ error }) => errors.push(error.message));
+  await eventually(() => errors.some((message) => message.startsWith('no fallback: ')));
+  const { length } = errors;
+  await eventually(() => errors.length > length);
 });
 
 test('the fallback can be switched off', async (t) => {
