@@ -7,7 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, eventually, name, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, eventually, name, slowness, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n';
@@ -71,7 +71,7 @@ test('channels without history have no positions, and every cut is told', async 
 test('a link that has died is found by its silence', async (t) => {
   const broker = await Broker.start(t);
   const proxy = await Proxy.start(t, broker);
-  const crier = connect(t, proxy.url, { heartbeat: 100, timeout: 150 });
+  const crier = connect(t, proxy.url, { heartbeat: 100, timeout: 300 * slowness });
   const subscription = subscribe(crier, name());
   await subscription.live;
   proxy.stalled = true;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, eventually, name, range, soon, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, eventually, name, range, subscribe } from './support.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n';
 

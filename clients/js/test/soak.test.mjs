@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, eventually, name, range, scale, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, eventually, name, range, scale, slowness, subscribe } from './support.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 100_000, age = "1h" }\n';
 const cuts = Math.max(10, Math.round(300 * scale));
@@ -15,7 +15,7 @@ for (const transport of ['websocket', 'sse']) {
     let wild = true;
     const proxy = await Proxy.start(t, broker, { upgrades: transport === 'websocket',
       limits: () => (wild && Math.random() < 0.5 ? 300 + Math.random() * 6000 : Infinity) });
-    const options = { backoff: { min: 1, max: 20 }, timeout: 2000,
+    const options = { backoff: { min: 1, max: 20 }, timeout: 2000 * slowness,
       fallback: transport === 'sse' ? { after: 1 } : false };
     const crier = connect(t, proxy.url, options);
     const publisher = connect(t, proxy.url, options);
