@@ -3,7 +3,9 @@ import { LatencyChart, milliseconds } from '/chart.js';
 import { Pane } from '/pane.js';
 
 const AWAY_PUBLISH_EVERY_MS = 400;
-const PATH = new URLSearchParams(location.search).get('path') || '/message';
+const ASKED = new URLSearchParams(location.search);
+const PATH = ASKED.get('path') || '/message';
+const AWAY_MS = (Number(ASKED.get('away')) || 5) * 1000; // how long a cut lasts
 
 const find = (name) => document.querySelector(`[data-testid="${name}"]`);
 
@@ -33,6 +35,7 @@ class Page {
   constructor() {
     this.id = crypto.getRandomValues(new Uint32Array(2)).join('-');
     this.url = brokerUrl('wss:', 'ws:');
+    this.awayMs = AWAY_MS;
     this.steps = new Steps(find('guide'));
     this.chart = new LatencyChart(document.querySelector('.latency'));
     this.owners = new Map(); // session -> name of a pane, of all sessions that this page has had

@@ -10,7 +10,6 @@ const HISTORY_SHOWN = 20;
 // Not all in one go, which would measure how long this page takes to write them.
 const BURST_SIZE = 100, BURST_STEP = 5, BURST_STEP_MS = 10;
 const MEMBERS_SHOWN = 12;
-const AWAY_MS = 5000;
 const BACKOFF = { min: 500, max: 5000 }; // as usual, but nobody watches a demo for 20 s
 
 const thousands = (n) => n.toLocaleString('en');
@@ -21,8 +20,8 @@ const troubleOf = ({ message, code }) =>
   (code === 'unreachable' ? 'The broker cannot be reached. Does it run?' : `${message}.`);
 
 export class Pane {
-  // page: { id, url, nameOf(session), onSession(session, pane), onMessage(pane, message), onCut(pane, channel),
-  // onSettled(pane, result), onMember(name) }
+  // page: { id, url, awayMs, nameOf(session), onSession(session, pane), onMessage(pane, message, key, latency),
+  // onCut(pane, channel), onSettled(pane, result), onMember(name) }
   constructor(page, side, name) {
     Object.assign(this, { page, side, name });
     this.counters = new Counters();
@@ -104,7 +103,7 @@ export class Pane {
     const channel = [...this.subscriptions.keys()].find((name) => !isPattern(name));
     this.absence = new Absence((result) => this.settled(result));
     this.ui.cut.textContent = 'Reconnect now';
-    this.timer = setTimeout(() => this.mend(), AWAY_MS);
+    this.timer = setTimeout(() => this.mend(), this.page.awayMs);
     this.cable.cut();
     this.showMissed();
     this.page.onCut(this, channel ?? this.channel());

@@ -101,8 +101,10 @@ export async function openPage(t, url, { expected, ...options } = {}) {
   const faults = [];
   page.on('pageerror', (error) => faults.push(String(error.stack)));
   page.on('console', (message) => {
-    // A browser writes about each connection that fails, whoever handles it.
-    const failed = /^(WebSocket connection to|Failed to load resource|Access to fetch at)/.test(message.text());
+    // A browser writes about each connection that fails, whoever handles it, and about what a page still says to one
+    // that is closing, as at the end of a test.
+    const failed = /^(WebSocket (connection to|is already in)|Failed to load resource|Access to fetch at)/
+      .test(message.text());
     if (message.type() === 'error' && !failed) faults.push(message.text());
   });
   t.after(async () => {

@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import { Broker, Proxy, range } from '../../../clients/js/test/support.mjs';
 import { openPage } from './chromium.mjs';
 
+// With `away`: cuts last until the test ends them.
 async function openDemo(t, broker, options) {
-  const page = await openPage(t, broker.url.replace('ws', 'http').replace('/message', '/'), options);
+  const page = await openPage(t, broker.url.replace('ws', 'http').replace('/message', '/?away=600'), options);
   const part = (side, name) => page.getByTestId(`pane-${side}`).getByTestId(name);
   await Promise.all(['left', 'right'].map((side) =>
     part(side, 'subscriptions').locator('.chip:not(.pending)').filter({ hasText: 'demo' }).waitFor()));
@@ -146,6 +147,8 @@ if (process.env.CRIER_TEST_SCREENSHOT) test('the picture of README.md is taken',
   await part('right', 'message').filter({ hasText: 'Good morning!' }).waitFor();
   await part('right', 'burst').click();
   await part('right', 'ack').filter({ hasText: 'accepted' }).waitFor();
+  await part('left', 'cut').click();
+  await part('left', 'outcome').filter({ hasText: '13 missed so far' }).waitFor();
   await part('left', 'cut').click();
   await part('left', 'outcome').filter({ hasText: 'Back after' }).waitFor();
   await page.mouse.move(0, 0);
