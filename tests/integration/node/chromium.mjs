@@ -30,9 +30,11 @@ const watch = `
     emitter.events = (name) => emitter.told.filter(([other]) => other === name).map(([, event]) => event);
     return emitter;
   };
-  window.next = (emitter, name) => new Promise((resolve) => {
-    const off = emitter.on(name, (event) => { off(); resolve(event); });
-  });
+  // What it tells first, also when that has been already.
+  window.first = async (emitter, name) => {
+    await eventually(() => emitter.events(name).length);
+    return emitter.events(name)[0];
+  };
   window.eventually = async (condition) => {
     const deadline = performance.now() + ${patience};
     for (let answer; ; await new Promise((resolve) => setTimeout(resolve, 5))) {

@@ -18,9 +18,9 @@ for (const build of ['module', 'plain']) {
       const other = Crier.connect(url);
       const subscription = watch(crier.channel(channel).subscribe({ last: 2, presence: true }));
       const pattern = watch(crier.channel(`${channel}.*`).subscribe());
-      await next(subscription, 'members');
+      await first(subscription, 'members');
       const theirs = other.channel(channel).subscribe();
-      await next(subscription, 'join');
+      await first(subscription, 'join');
       const { position } = await other.channel(channel).publish({ text: 'four' });
       await eventually(() => subscription.events('message').length === 3);
       const sums = await crier.broadcast([channel, `${channel}.x`], 5);
@@ -30,7 +30,7 @@ for (const build of ['module', 'plain']) {
       for await (const message of crier.channel(channel).history({ limit: 10, reverse: true })) all.push(message.data);
       const { count } = await crier.channel(channel).presence();
       theirs.unsubscribe();
-      await next(subscription, 'leave');
+      await first(subscription, 'leave');
       other.close();
       crier.close();
       return { datas: subscription.events('message').map(({ data }) => data), position, newest: subscription.position,
@@ -58,7 +58,7 @@ test('a link that is cut again and again loses nothing and repeats nothing', asy
   await page.evaluate(async ({ url, channel }) => {
     window.crier = watch(Crier.connect(url, { backoff: { min: 10, max: 50 } }));
     window.subscription = watch(crier.channel(channel).subscribe());
-    await next(subscription, 'subscribed');
+    await first(subscription, 'subscribed');
   }, { url: proxy.url, channel });
   for (let next = 0; next < count; next += 10) await broker.publish(channel, ...range(10, next));
   const result = await page.evaluate(async (count) => {
@@ -81,11 +81,11 @@ test('a browser that goes offline asks its link, and comes back at once when it 
     // Without `online` it would come back in a minute.
     window.crier = watch(Crier.connect(url, { timeout: 400, backoff: { min: 120_000, max: 120_000 } }));
     window.subscription = watch(crier.channel(channel).subscribe());
-    await next(subscription, 'subscribed');
+    await first(subscription, 'subscribed');
   }, { url: proxy.url, channel });
   proxy.stalled = true; // a network that is gone says nothing
   await page.context().setOffline(true);
-  const lost = await page.evaluate(async () => plain(await next(crier, 'disconnected')));
+  const lost = await page.evaluate(async () => plain(await first(crier, 'disconnected')));
   assert.equal(lost.code, 'heartbeat_timeout');
   await page.evaluate(() => eventually(() => crier.state === 'reconnecting' && crier.events('reconnecting').length));
   await broker.publish(channel, 'meanwhile');
@@ -115,8 +115,8 @@ test('a page that becomes visible again finds at once that its link has died', a
   }, { url: proxy.url });
   proxy.silent = true;
   const lost = page.evaluate(async () => {
-    const [error] = await Promise.all([next(crier, 'disconnected'), show('visible')]);
-    return plain(error);
+    show('visible');
+    return plain(await first(crier, 'disconnected'));
   });
   assert.equal((await lost).code, 'heartbeat_timeout');
   proxy.silent = false;
@@ -161,7 +161,7 @@ test('a page of an origin that the broker does not serve is told which setting i
   const page = await openPage(t, `${pages}/module`);
   const { error, state } = await page.evaluate(async ({ url }) => {
     const crier = watch(Crier.connect(url, { backoff: { min: 60_000 } }));
-    const { error } = await next(crier, 'reconnecting');
+    const { error } = await first(crier, 'reconnecting');
     return { error: plain(error), state: crier.state };
   }, { url: broker.url });
   assert.equal(error.code, 'unreachable');
@@ -178,7 +178,7 @@ test('where a proxy refuses upgrades, an event stream and POST do the same, and 
   await page.evaluate(async ({ url, channel }) => {
     window.crier = watch(Crier.connect(url, { backoff: { min: 10, max: 50 }, fallback: { after: 2 } }));
     window.subscription = watch(crier.channel(channel).subscribe({ last: 10 }));
-    await next(subscription, 'subscribed');
+    await first(subscription, 'subscribed');
     await crier.channel(channel).publish('mine');
     await eventually(() => subscription.events('message').length === 2);
   }, { url: proxy.url, channel });
@@ -203,7 +203,7 @@ test('a URL that is none, a wrong path and a server that is not ours are told ap
   const result = await page.evaluate(async ({ url, pages }) => {
     const failure = async (url) => {
       const crier = watch(Crier.connect(url));
-      await next(crier, 'closed');
+      await first(crier, 'closed');
       return { ...plain(crier.events('error')[0]), ready: (await crier.ready.catch(plain)).code, state: crier.state };
     };
     let thrown;
