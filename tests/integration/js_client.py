@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import signal
 import subprocess
 
 from broker_process import BINARY, ROOT, SLOWNESS
@@ -39,8 +40,15 @@ def build(out=None):
 
 def run_tests(file, seconds):
     """Runs a file of tests by `node --test`; its brokers are its own, and know nothing of TLS_FOLDER."""
-    done = subprocess.run(["node", "--test", str(file)], cwd=pathlib.Path(file).parent, capture_output=True, text=True,
-                          timeout=seconds * SLOWNESS, stdin=subprocess.DEVNULL, check=False,
-                          env={**os.environ, "CRIER_BIN": str(pathlib.Path(BINARY).resolve())})
-    assert done.returncode == 0, done.stdout[-20000:] + done.stderr
-    assert "\n# skipped 0\n" in done.stdout and "\n# todo 0\n" in done.stdout, "nothing is skipped silently"
+    with subprocess.Popen(["node", "--test", str(file)], cwd=pathlib.Path(file).parent, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          start_new_session=True, env={**os.environ, "CRIER_BIN": str(pathlib.Path(BINARY).resolve())},
+                          ) as process:
+        try:
+            said, errors = process.communicate(timeout=seconds * SLOWNESS)
+        except BaseException:
+            # With the brokers that it has started; a browser ends with its pipe.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert process.returncode == 0, said[-20000:] + errors
+    assert "\n# skipped 0\n" in said and "\n# todo 0\n" in said, "nothing is skipped silently"
