@@ -14,7 +14,8 @@ PACKAGE = ROOT / "clients" / "js"
 
 def fingerprint():
     """Of all that dist/ is made from."""
-    files = [*sorted((PACKAGE / "src").iterdir()), *(PACKAGE / name for name in ("build.mjs", "tsconfig.json"))]
+    files = [*sorted((PACKAGE / "src").iterdir()),
+             *(PACKAGE / name for name in ("build.mjs", "tsconfig.json", "package-lock.json"))]
     return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
 
 
