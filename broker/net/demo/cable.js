@@ -66,6 +66,12 @@ globalThis.fetch = async (url, init = {}) => {
   const broken = new AbortController();
   const end = () => broken.abort();
   cable.ends.add(end);
+  if (init.signal?.aborted) end();
   init.signal?.addEventListener('abort', end);
-  return realFetch(url, { ...init, signal: broken.signal });
+  try {
+    return await realFetch(url, { ...init, signal: broken.signal });
+  } finally {
+    // What is left then is a stream, which a cut ends too, or an answer that is here all but at once.
+    if (init.method === 'POST' || broken.signal.aborted) cable.ends.delete(end);
+  }
 };
