@@ -27,7 +27,9 @@ Connection::~Connection() {
 
 void Connection::start_websocket(const std::vector<std::string>& channels) {
   websocket_ = std::make_unique<session::WebSocketSession>(loop_.environment(), *this, id_, form_);
-  websocket_->start(channels);
+  std::vector<session::ChannelAtConnect> at_connect;
+  for (const std::string& channel : channels) at_connect.push_back({channel, std::nullopt});
+  websocket_->start(at_connect);
 }
 
 void Connection::start_stream(std::vector<std::string> channels, std::vector<std::optional<command::Position>> resume) {
@@ -130,9 +132,12 @@ void Connection::flush() {
     const std::size_t count = outbox_.gather(pieces);
     std::size_t sent = 0;
     std::size_t total = 0;
-    // A socket takes any part of what it is given; rarely it takes less than it has room for.
+    // A socket takes any part of what it is given; rarely it takes less than it has room for. Not that of a client that
+    // reads everything at once: what it left would stay for as long as this world likes, and another turn's worth on top
+    // of it may be over the limit.
     std::size_t left = room();
-    if (left > 1 && loop_.chance().one_in(16)) left = loop_.chance().between(1, left);
+    const bool healthy = loop_.plan().clients[client_].healthy;
+    if (left > 1 && loop_.chance().one_in(16) && !healthy) left = loop_.chance().between(1, left);
     for (std::size_t i = 0; i < count; ++i) {
       total += pieces[i].size();
       const std::string_view part = pieces[i].substr(0, left);
