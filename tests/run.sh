@@ -4,7 +4,7 @@
 #
 #   tests/run.sh [--preset release|dev|asan|tsan] [PYTEST OPTIONS...]
 #
-# Sanitizer presets run the same tests with smaller counts (CRIER_TEST_SCALE) and without bounds on memory, but for those
+# Sanitizer presets run the same tests with smaller counts (CRIER_TEST_SCALE) and without bounds on memory, but for
 # whose subject is none of our C++: pages, the JavaScript library, files of the deployment.
 set -euo pipefail
 

@@ -35,7 +35,7 @@ class Keys final : public auth::Authenticator {
 
 int status(const Access& access, const Headers& headers, std::string path = "/metrics", std::string method = "GET",
            std::int64_t wall_s = 0) {
-  const auto refusal = access.refuse({std::move(method), std::move(path), 1, headers}, wall_s);
+  const auto refusal = access.refuse({{headers}, std::move(method), std::move(path)}, wall_s);
   return refusal ? refusal->status : 0;
 }
 
@@ -123,7 +123,7 @@ TEST(AdminAccess, Challenges_whoever_brings_no_key_and_names_nothing_of_a_bad_on
   Access access(false, {});
   access.set(std::make_shared<Keys>(), {}, false);
   const auto refusal =
-      access.refuse({"GET", "/metrics", 1, {{"Host", "localhost"}, {"Authorization", "Bearer hunter2"}}}, 0);
+      access.refuse({{{{"Host", "localhost"}, {"Authorization", "Bearer hunter2"}}}, "GET", "/metrics"}, 0);
   ASSERT_TRUE(refusal);
   ASSERT_EQ(refusal->headers.size(), 1U);
   EXPECT_EQ(refusal->headers.front().name, "WWW-Authenticate");

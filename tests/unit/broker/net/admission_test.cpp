@@ -13,7 +13,7 @@ namespace crier::net {
 namespace {
 
 http::RequestHead request(std::string method, std::vector<http::Header> headers, std::string target = "/message") {
-  return {std::move(method), std::move(target), 1, std::move(headers)};
+  return {{std::move(headers)}, std::move(method), std::move(target), 1};
 }
 
 class AdmissionTest : public ::testing::Test {
@@ -54,7 +54,7 @@ TEST_F(AdmissionTest, Serves_only_loopback_hosts_in_protected_mode) {
   for (const char* name : {"broker.example", "evil.example", "localhost.", "user@localhost", ""}) {
     EXPECT_EQ(host(name), 421) << name;
   }
-  EXPECT_EQ(status({"GET", "/message", 0, {}}), 421) << "HTTP/1.0 without a Host";
+  EXPECT_EQ(status({{}, "GET", "/message", 0}), 421) << "HTTP/1.0 without a Host";
 }
 
 TEST_F(AdmissionTest, Protects_only_while_nobody_can_prove_who_it_is) {
@@ -71,13 +71,13 @@ TEST_F(AdmissionTest, Serves_listed_hosts_and_loopback_where_hosts_are_listed) {
   for (const char* name : {"evil.example", "broker.example.", "x.broker.example", "10.0.0.8", "0.0.0.0", ""}) {
     EXPECT_EQ(host(name), 421) << name;
   }
-  EXPECT_EQ(status({"GET", "/message", 0, {}}), 421) << "HTTP/1.0 without a Host";
+  EXPECT_EQ(status({{}, "GET", "/message", 0}), 421) << "HTTP/1.0 without a Host";
   EXPECT_NE(detail(request("GET", {{"Host", "evil.example"}})).find("server.hosts"), std::string::npos);
 }
 
 TEST_F(AdmissionTest, Serves_every_host_that_is_one_where_none_is_listed) {
   for (const char* name : {"broker.example", "evil.example:1", "[2001:db8::1]"}) EXPECT_EQ(host(name), 0) << name;
-  EXPECT_EQ(status({"GET", "/message", 0, {}}), 0) << "HTTP/1.0 need not name one";
+  EXPECT_EQ(status({{}, "GET", "/message", 0}), 0) << "HTTP/1.0 need not name one";
   for (const char* name : {"", "broker.example.", "user@broker.example", "a,b", "a:b", "[::1"}) {
     EXPECT_EQ(host(name), 421) << name;
   }

@@ -30,14 +30,14 @@ TEST(Cors, Is_silent_to_a_page_that_may_not_call) {
   Headers headers;
   add_cors(headers, "");
   EXPECT_TRUE(headers.empty());
-  add_preflight(headers, {"OPTIONS", "/message", 1, {{"Access-Control-Request-Private-Network", "true"}}}, "");
+  add_preflight(headers, {{{{"Access-Control-Request-Private-Network", "true"}}}, "OPTIONS", "/message"}, "");
   ASSERT_EQ(headers.size(), 1U);
   EXPECT_EQ(value(headers, "Allow"), "GET, HEAD, POST, OPTIONS");
 }
 
 TEST(Cors, Allows_in_a_preflight_what_the_contract_needs) {
   Headers headers;
-  add_preflight(headers, {"OPTIONS", "/message", 1, {}}, "https://app.example");
+  add_preflight(headers, {{}, "OPTIONS", "/message"}, "https://app.example");
   EXPECT_EQ(value(headers, "Access-Control-Allow-Methods"), "GET, POST");
   EXPECT_EQ(value(headers, "Access-Control-Allow-Headers"), "Authorization, Content-Type, Last-Event-ID");
   EXPECT_EQ(value(headers, "Access-Control-Max-Age"), "600");
@@ -46,7 +46,7 @@ TEST(Cors, Allows_in_a_preflight_what_the_contract_needs) {
 
 TEST(Cors, Allows_a_private_network_to_a_page_that_may_call_and_asks) {
   Headers headers;
-  add_preflight(headers, {"OPTIONS", "/message", 1, {{"Access-Control-Request-Private-Network", "true"}}},
+  add_preflight(headers, {{{{"Access-Control-Request-Private-Network", "true"}}}, "OPTIONS", "/message"},
                 "https://app.example");
   EXPECT_EQ(value(headers, "Access-Control-Allow-Private-Network"), "true");
 }
