@@ -4,8 +4,8 @@
 #
 #   tests/run.sh [--preset release|dev|asan|tsan] [PYTEST OPTIONS...]
 #
-# Sanitizer presets run the same tests with smaller counts (CRIER_TEST_SCALE) and without bounds on memory, but for
-# whose subject is none of our C++: pages, the JavaScript library, files of the deployment.
+# Sanitizer presets run the same tests with smaller counts (CRIER_TEST_SCALE) and without bounds on memory. They leave
+# out those whose subject is none of our C++: pages, the JavaScript library, files of the deployment.
 set -euo pipefail
 
 crier_root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)

@@ -132,9 +132,9 @@ void Connection::flush() {
     const std::size_t count = outbox_.gather(pieces);
     std::size_t sent = 0;
     std::size_t total = 0;
-    // A socket takes any part of what it is given; rarely it takes less than it has room for. Not that of a client that
-    // reads everything at once: what it left would stay for as long as this world likes, and another turn's worth on top
-    // of it may be over the limit.
+    // A socket takes any part of what it is given; rarely it takes less than it has room for. Not that of a client
+    // that reads everything at once: what it left would stay for as long as this world likes, and another turn's worth
+    // on top of it may be over the limit.
     std::size_t left = room();
     const bool healthy = loop_.plan().clients[client_].healthy;
     if (left > 1 && loop_.chance().one_in(16) && !healthy) left = loop_.chance().between(1, left);
