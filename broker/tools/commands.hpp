@@ -16,6 +16,7 @@ namespace crier::tools {
 [[nodiscard]] Outcome token_inspect(std::span<const std::string> arguments);
 
 [[nodiscard]] const config::Usage& usage_of_drain();
+[[nodiscard]] const config::Usage& usage_of_health();
 [[nodiscard]] const config::Usage& usage_of_key_new();
 [[nodiscard]] const config::Usage& usage_of_token_new();
 [[nodiscard]] const config::Usage& usage_of_token_inspect();

@@ -51,6 +51,10 @@ std::optional<Place> parse_url(std::string_view url) {
 
 }  // namespace
 
+const Usage& usage_of_health() {
+  return health_usage;
+}
+
 Outcome health(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(health_usage, arguments)) return std::move(*done);

@@ -50,7 +50,7 @@ Outcome run_tool(std::string_view tool, std::span<const std::string> arguments) 
 }
 
 std::vector<const config::Usage*> usages() {
-  return {&usage_of_drain(), &usage_of_key_new(), &usage_of_token_new(), &usage_of_token_inspect()};
+  return {&usage_of_drain(), &usage_of_health(), &usage_of_key_new(), &usage_of_token_new(), &usage_of_token_inspect()};
 }
 
 }  // namespace crier::tools

@@ -8,9 +8,10 @@ import pytest
 from broker_process import BUILD, SLOWNESS
 from cli import environment, run
 
-COMMANDS = ["serve", "check", "config", "drain", "key", "token", "sub", "pub", "top", "bench", "completions", "man"]
-PAGES = ["serve", "check", "config", "drain", "key new", "token new", "token inspect", "sub", "pub", "top", "bench",
-         "completions", "man"]
+COMMANDS = ["serve", "check", "config", "drain", "health", "key", "token", "sub", "pub", "top", "bench",
+            "completions", "man"]
+PAGES = ["serve", "check", "config", "drain", "health", "key new", "token new", "token inspect", "sub", "pub", "top",
+         "bench", "completions", "man"]
 
 
 def judge(*command, stdin="", **variables):

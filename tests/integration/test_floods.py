@@ -141,14 +141,14 @@ def test_channels_of_many_connections_at_once_leave_their_memory_for_the_next(st
             assert broker.metric("crier_channels") == 4 * count
         eventually(lambda: broker.metric("crier_channels") == 0)
 
-    crowd(0)
-    crowd(1)
-    before = broker.resident_kb()
-    crowd(2)
-    crowd(3)
-    grown = broker.resident_kb() - before
-    print(f"{grown} kB more")
-    assert SANITIZED or grown < 2 * 1024
+    resident = []
+    for round_ in range(6):
+        crowd(round_)
+        resident.append(broker.resident_kb())
+    # What the allocator keeps goes up and down by a megabyte or two; what is lost only goes up.
+    grown = min(resident[4:]) - max(resident[:3])
+    print(f"{grown} kB more: {resident}")
+    assert SANITIZED or grown < 1536
 
 
 def unmasked_text(payload):
