@@ -12,5 +12,5 @@ export function connectOn(platform: Platform, url: string | URL, options: Connec
   if (!/^(ws|http)s?:/.test(href)) {
     throw new CrierError('bad_url', `${url} is no URL of a broker: write wss://HOST/message`, { final: true });
   }
-  return new Crier(platform, href.replace('http', 'ws').replace(/#.*/, ''), options);
+  return new Crier(platform, href.replace(/^http/, 'ws').replace(/#.*/, ''), options);
 }
