@@ -62,8 +62,7 @@ export class Channel<Data = unknown> {
           yield* messages;
           if (!more) return;
           asked = { ...asked, cursor };
-          if (asked.limit) asked.limit -= messages.length;
-          if (asked.limit === 0) return;
+          if (asked.limit && !(asked.limit -= messages.length)) return;
         }
       },
     };

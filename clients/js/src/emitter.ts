@@ -15,6 +15,11 @@ export abstract class Emitter<Events extends { error: CrierError }> {
     };
   }
 
+  /** Does anybody listen? @internal */
+  hears_(name: keyof Events): boolean {
+    return !!this.listeners_[name]?.size;
+  }
+
   /** Did anybody listen? @internal */
   emit_<Name extends keyof Events>(name: Name, event: Events[Name]): boolean {
     const listeners = [...(this.listeners_[name] ?? [])];

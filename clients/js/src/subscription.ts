@@ -17,6 +17,8 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
   /** For whoever comes first, a listener or a reader. */
   private messages_: Message<Data>[] = [];
   private lost_ = 0;
+  /** The newest that came: `position` follows when it is read. */
+  private seen_: string | undefined;
   private wake_: (() => void) | undefined;
   /** What must not be told yet. */
   private waiting_: (() => void)[] | undefined;
@@ -45,32 +47,42 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     return off;
   }
 
-  /** For one reader; leaving the loop unsubscribes. Whoever reads so slowly that the buffer overflows gets the error
-   *  `slow_reader`, whose `position` is that of the last message read. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message<Data>, void> {
-    const { channel } = this;
-    let { position } = this;
-    try {
+  /** For one reader; leaving the loop unsubscribes. Whoever reads so slowly that the buffer overflows reads what is in
+   *  it, and then gets the error `slow_reader`, whose `position` is that of the last message read. */
+  [Symbol.asyncIterator](): AsyncIterator<Message<Data>, void> {
+    const read = async (): Promise<IteratorResult<Message<Data>, void>> => {
       for (;;) {
-        const message = this.messages_.shift();
-        if (message) {
-          position = message.position;
-          yield message;
-        } else if (this.lost_) {
-          throw new CrierError('slow_reader', `${this.lost_} messages came too fast for buffer: subscribe again ` +
-            'since error.position', { channel, position });
-        } else if (this.ended_) {
-          if (this.error_) throw this.error_;
-          return;
-        } else {
-          await new Promise<void>((resolve) => {
-            this.wake_ = resolve;
-          });
+        const value = this.messages_.shift();
+        if (value) {
+          if (!value.pattern) this.position = value.position;
+          return { value };
         }
+        const { channel, position, lost_: lost } = this;
+        if (lost) {
+          this.unsubscribe();
+          throw new CrierError('slow_reader', `${lost} messages too many for buffer: subscribe since error.position`,
+            { channel, position });
+        }
+        if (this.ended_) {
+          if (this.error_) throw this.error_;
+          return { done: true, value: undefined };
+        }
+        await new Promise<void>((resolve) => {
+          this.wake_ = resolve;
+        });
       }
-    } finally {
-      this.unsubscribe();
-    }
+    };
+    let turn = Promise.resolve() as Promise<unknown> as ReturnType<typeof read>;
+    return {
+      next: () => (turn = turn.then(read, read)),
+      return: () => {
+        this.unsubscribe();
+        this.messages_ = [];
+        this.lost_ = 0;
+        this.error_ = undefined;
+        return read();
+      },
+    };
   }
 
   /** @internal */
@@ -91,7 +103,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
         if (isSeen(message.position!, position)) past.push(message);
       }
     };
-    let news: 'recovered' | 'unrecovered' | undefined;
+    let news: 'recovered' | 'unrecovered' | '' | undefined;
     this.behind_ = false;
     try {
       // Listeners come first.
@@ -106,13 +118,17 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
       if (news !== 'recovered') past.reverse();
     } catch (error) {
       this.tell_('error', error as CrierError);
+      past.length = 0;
+      news = since && 'unrecovered';
     }
     this.waiting_ = undefined;
     if (!told) this.tell_('subscribed', { channel, position });
     if (news) this.tell_(news, { channel, since, position, replayed: past.length });
-    this.position = undefined;
+    // What was asked for may be newer than where the others are.
+    this.position = this.seen_ = news === 'recovered' ? since : undefined;
     for (const message of past) this.tell_('message', message);
-    this.position ??= position;
+    this.seen_ ??= position;
+    if (!this.messages_[0]) this.position ??= position;
     for (const tell of waiting) tell();
   }
 
@@ -133,22 +149,34 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
     const message = name === 'message';
     // Messages have one, or the whole channel has none; a gap has the first of a new epoch.
     if (!pattern && (position || name === 'subscribed')) {
-      if (message && isSeen(position!, this.position)) return;
-      this.position = position;
+      const seen = isSeen(position, this.seen_);
+      if (seen && message) return;
+      const news = !seen || name === 'unrecovered';
+      if (news) this.seen_ = position;
+      // What waits has not been delivered.
+      if (!message && news && !this.messages_[0]) this.position = position;
     }
-    // Without a listener it waits for a reader, but not for ever.
-    if (message && this.messages_[0] || !this.emit_(name, event) && message) {
-      if (this.lost_ || this.messages_.push(event as Message<Data>) > (this.options_.buffer ?? 1000)) {
-        this.lost_ += this.messages_.length || 1;
-        this.messages_ = [];
-      }
+    if (!message) {
+      this.emit_(name, event);
+    } else if (!this.messages_[0] && this.hears_(name)) {
+      this.hear_(event as Message<Data>);
+    } else {
+      // Without a listener it waits for a reader, but not for ever.
+      if (this.lost_ || this.messages_.length >= (this.options_.buffer ?? 1000)) this.lost_++;
+      else this.messages_.push(event as Message<Data>);
       this.wake_?.();
     }
   }
 
+  private hear_(message: Message<Data>): void {
+    if (!message.pattern) this.position = message.position;
+    this.emit_('message', message);
+  }
+
   private drain_(): void {
-    if (this.lost_) this.emit_('gap', { channel: this.channel, lost: this.lost_, conflated: false });
+    while (!this.ended_ && this.messages_[0] && this.hears_('message')) this.hear_(this.messages_.shift()!);
+    if (this.ended_ || this.messages_[0] || !this.lost_) return;
+    this.emit_('gap', { channel: this.channel, lost: this.lost_, conflated: false });
     this.lost_ = 0;
-    for (const message of this.messages_.splice(0)) this.emit_('message', message);
   }
 }
