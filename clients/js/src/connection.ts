@@ -1,9 +1,9 @@
 // One connection that comes back: opens links, knows who we are, asks whether the link lives, and when to give up.
 
 import { Emitter } from './emitter.js';
-import { CrierError, closeError, errorOf, refusal } from './errors.js';
+import { CrierError, closeError, errorOf } from './errors.js';
 import type {
-  Command, ConnectOptions, CrierEvents, Link, LinkEvents, Platform, Push, State, StreamOpener,
+  Command, ConnectOptions, CrierEvents, Failure, Fallback, Link, LinkEvents, Platform, Push, State,
 } from './types.js';
 import { webSocketLink } from './websocket_link.js';
 
@@ -13,10 +13,16 @@ const authId = 0;
 const stableMs = 5000;
 /** The comments in an event stream come every 15 s, and are all that is heard of a quiet one. */
 const streamQuietMs = 25_000;
+/** Nobody is sent away for longer, whatever an answer on the way says. */
+const patienceMs = 300_000;
 /** setTimeout takes 31 bits, and does at once what is further away. */
 const timerMax = 2 ** 31 - 1;
 
-type TimerName = 'open' | 'retry' | 'beat' | 'refresh' | 'stable' | 'trial';
+const late = 'getToken does not answer';
+
+type TimerName = 'open' | 'retry' | 'beat' | 'refresh' | 'stable';
+
+const failure: Failure = (...error) => new CrierError(...error);
 
 export abstract class Connection extends Emitter<CrierEvents> {
   state: State = 'connecting';
@@ -36,7 +42,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   /** @internal */
   link_: Link | undefined;
   private attempt_ = 0;
-  private readonly timers_: { [Name in TimerName]?: ReturnType<typeof setTimeout> } = {};
+  private readonly timers_: { [Name in TimerName]?: ReturnType<typeof setTimeout> | undefined } = {};
   private readonly end_ = new AbortController();
   private resolve_!: () => void;
   private reject_!: (error: CrierError) => void;
@@ -49,8 +55,11 @@ export abstract class Connection extends Emitter<CrierEvents> {
   private quiet_!: number;
   private blocked_ = 0;
   /** Set while no WebSocket gets through. */
-  private stream_: StreamOpener | undefined;
-  private trial_: Link | undefined;
+  private stream_: Fallback | undefined;
+  private endTrials_: (() => void) | undefined;
+  private probing_: AbortController | undefined;
+  /** The next link is a WebSocket again; the fallback finishes what it has. @internal */
+  protected leaving_: boolean | undefined;
   /** The next attempt needs no delay: the last link was announced to end. */
   private announced_: boolean | undefined;
   /** The broker said when to come back: nothing shall hurry us. */
@@ -66,7 +75,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     const wake = () => {
       if (this.state === 'connected') this.askLink_();
       // Many get their network back in the same moment.
-      else if (!this.link_ && !this.patient_) this.after_('retry', Math.random() * 500, () => this.open_());
+      else if (this.timers_.retry && !this.patient_) this.after_('retry', Math.random() * 500, () => this.open_());
     };
     // All of them arrive at the window. Where there is none, the process is always awake.
     for (const name of ['online', 'offline', 'pageshow', 'visibilitychange']) {
@@ -93,32 +102,37 @@ export abstract class Connection extends Emitter<CrierEvents> {
 
   /** Milliseconds until the next attempt: full jitter, so that who was cut off together does not come back together.
    *  @internal */
-  delay_(error?: CrierError): number {
+  delay_(error?: CrierError, attempt = this.attempt_++): number {
     const { min = 500, max = 20_000 } = this.options_.backoff ?? {};
-    return Math.max(Math.random() * Math.min(max, min * 2 ** this.attempt_++), (error?.retryAfter ?? 0) * 1000);
+    return Math.max(Math.random() * Math.min(max, min * 2 ** attempt),
+      Math.min((error?.retryAfter ?? 0) * 1000, patienceMs));
   }
 
   /** Fetches a token for the connection that there is. @internal */
   refresh_(reason: 'expiring' | 'expired'): void {
     if (this.refreshing_) return;
     this.refreshing_ = true;
+    this.after_('refresh', this.timeout_, () => this.tokenFailed_(failure('token_failed', late)));
     this.withToken_(reason, () => this.authenticate_(), (error) => this.tokenFailed_(error));
   }
 
   /** Does one of both, unless the connection has ended meanwhile. */
-  private withToken_(reason: 'connect' | 'expiring' | 'expired', then: () => void,
-    otherwise: (error: CrierError) => void): void {
+  private async withToken_(reason: 'connect' | 'expiring' | 'expired', then: () => void,
+    otherwise: (error: CrierError) => void): Promise<void> {
     const turn = this.turn_;
-    const { getToken } = this.options_;
-    new Promise<string | null | undefined>((resolve) => resolve(getToken?.(reason))).then((token) => {
+    let token: string | null | undefined;
+    let error: CrierError | undefined;
+    try {
+      token = await this.options_.getToken?.(reason);
       if (!token && reason !== 'connect') throw 'it returned no token';
-      if (turn !== this.turn_) return;
-      this.token_ = token;
-      then();
-    }).catch((cause: unknown) => {
-      if (turn === this.turn_) otherwise(new CrierError('token_failed', `getToken failed: ${cause}`,
-        { cause, final: !!(cause as { final?: boolean } | undefined)?.final }));
-    });
+    } catch (cause) {
+      error = failure('token_failed', `getToken failed: ${cause}`,
+        { cause, final: !!(cause as { final?: boolean } | undefined)?.final });
+    }
+    if (turn !== this.turn_) return;
+    if (error) return otherwise(error);
+    this.token_ = token;
+    then();
   }
 
   private tokenFailed_(error: CrierError): void {
@@ -128,9 +142,13 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.after_('refresh', this.delay_(error), () => this.refresh_('expiring'));
   }
 
-  private after_(name: TimerName, ms: number, action: () => void): void {
+  /** Without an action: not any more. */
+  private after_(name: TimerName, ms = 0, action?: () => void): void {
     clearTimeout(this.timers_[name]);
-    this.timers_[name] = setTimeout(action, Math.min(ms, timerMax));
+    this.timers_[name] = action && setTimeout(() => {
+      this.timers_[name] = undefined;
+      action();
+    }, Math.min(ms, timerMax));
   }
 
   private awaitReady_(): void {
@@ -148,18 +166,28 @@ export abstract class Connection extends Emitter<CrierEvents> {
 
   /** ws: → http:, wss: → https: */
   private get http_(): string {
-    return this.url_.replace('ws', 'http');
+    return this.url_.replace(/^ws/, 'http');
   }
 
   private open_(): void {
     if (this.options_.signal?.aborted) return this.close();
+    if (this.leaving_) {
+      this.leaving_ = false;
+      this.stream_ = undefined;
+      this.endTrials_!();
+    }
     this.turn_++;
     this.after_('open', this.timeout_, () => this.lost_(this.link_ ? undefined :
-      new CrierError('token_failed', 'getToken does not answer')));
+      failure('token_failed', late)));
     this.withToken_('connect', () => {
       const events = this.events_((push) => this.push_(push), (error) => this.lost_(error));
-      this.link_ = this.stream_ ? this.stream_(this.platform_.fetch_, this.http_, this.options_, this.token_, events,
-        { closeError, refusal, failure: (...error) => new CrierError(...error) }) : this.openWebSocket_(events);
+      try {
+        this.link_ = this.stream_?.openStream(this.platform_.fetch_, this.http_, this.options_, this.token_, events,
+          { closeError, failure }) ?? this.openWebSocket_(events);
+      } catch (cause) {
+        // Not a matter of the network: `ws:` in a page of `https:`, a header that is none.
+        this.finish_(failure('bad_url', `${this.url_} cannot be opened: ${cause}`, { final: true, cause }));
+      }
     }, (error) => this.lost_(error));
   }
 
@@ -210,7 +238,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
       this.established_();
     } else if (op === 'error' && id === authId) {
       const { code, message, retryAfter } = errorOf(push);
-      const error = new CrierError(code, `the broker refused the token: ${message}`,
+      const error = failure(code, `the broker refused the token: ${message}`,
         { retryAfter, final: code === 'unauthorized' || (code === 'forbidden' && !connected) });
       // A connection speaks for one user: the token of another one takes another connection.
       this.announced_ = code === 'forbidden';
@@ -225,6 +253,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   }
 
   private who_({ user, expires_in }: Push): void {
+    clearTimeout(this.timers_.refresh);
     this.user = user;
     if (!expires_in || !this.options_.getToken) return;
     // Clients that came together shall not ask for tokens together.
@@ -241,12 +270,14 @@ export abstract class Connection extends Emitter<CrierEvents> {
         this.attempt_ = 0;
       });
       this.listen_();
-      if (this.stream_) this.tryWebSocket_();
-      else this.blocked_ = 0;
+      this.blocked_ = 0;
       this.resolve_();
+      // What has waited goes before what is published now.
+      this.connected_();
       this.emit_('connected', { session: this.session, user: this.user, transport: this.link_!.transport });
+    } else {
+      this.connected_();
     }
-    this.connected_();
   }
 
   /** Silence is no proof of life: it is asked for. */
@@ -260,17 +291,17 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.send_({ op: 'ping' });
     this.after_('beat', this.stream_ ? streamQuietMs : this.timeout_, () => {
       if (this.heard_ >= asked) this.listen_();
-      else this.lost_(new CrierError('heartbeat_timeout', 'the broker does not answer'));
+      else this.lost_(failure('heartbeat_timeout', 'the broker does not answer'));
     });
   }
 
   private dropLink_(): void {
     this.turn_++;
     this.refreshing_ = false;
-    for (const timer of Object.values(this.timers_)) clearTimeout(timer);
-    this.trial_?.close();
+    for (const name in this.timers_) this.after_(name as TimerName);
+    this.probing_?.abort();
     this.link_?.close();
-    this.trial_ = this.link_ = undefined;
+    this.link_ = undefined;
   }
 
   /** Without an error: looks for one. */
@@ -286,20 +317,33 @@ export abstract class Connection extends Emitter<CrierEvents> {
       this.emit_('disconnected', error);
     }
     error ??= await this.probe_();
-    if (error.code === 'websocket_blocked' && this.fallback_ && ++this.blocked_ >= (this.fallback_.after ?? 3)) {
-      // Its sentence says which file is not there.
-      this.stream_ = await this.platform_.stream_().catch((cause: unknown) =>
-        void (error = new CrierError('websocket_blocked', `no fallback: ${cause}`)));
-      this.announced_ = !!this.stream_;
-    }
+    const { fallback_ } = this;
+    const turned = !opened && fallback_ && (this.stream_ || error.code === 'websocket_blocked') &&
+      ++this.blocked_ >= (fallback_.after ?? 3);
+    // A stream that cannot be opened either is no fallback.
+    const stream = turned && !this.stream_ ? await this.platform_.fallback_().catch(() => undefined) : undefined;
     if (turn !== this.turn_) return;
+    if (turned) {
+      this.stream_ = stream;
+      this.blocked_ = 0;
+      this.endTrials_?.();
+      if (stream) {
+        this.announced_ = true;
+        this.attempt_ = 0;
+        this.endTrials_ = stream.trials((trial) => this.openWebSocket_(trial), () => {
+          this.leaving_ = this.announced_ = true;
+          this.link_?.leave!();
+        }, fallback_.retry);
+      }
+    }
     // What has worked before may be in the hands of somebody else for a moment: a portal, a certificate's renewal.
     const passing = this.worked_ && /^(tls|not_a)_/.test(error.code);
     if ((error.final && !passing) || (error.code === 'token_expired' && !this.options_.getToken)) {
       return this.finish_(error);
     }
     this.state = 'reconnecting';
-    const delay = this.announced_ ? 0 : this.delay_(error);
+    // A server that announces each end is no reason to hurry.
+    const delay = this.announced_ && !this.attempt_++ ? 0 : this.delay_(error);
     this.announced_ = false;
     this.patient_ = !!error.retryAfter;
     this.after_('retry', delay, () => this.open_());
@@ -309,9 +353,14 @@ export abstract class Connection extends Emitter<CrierEvents> {
   /** A browser does not tell why a WebSocket failed; the answer to a plain request does. */
   private async probe_(): Promise<CrierError> {
     const { http_: url, platform_, options_ } = this;
+    const { signal } = (this.probing_ = new AbortController());
+    this.after_('open', this.timeout_, () => this.probing_!.abort());
     try {
-      const answer = await platform_.fetch_(url, { signal: AbortSignal.timeout(this.timeout_) }, options_);
-      return refusal(answer, url, await answer.text());
+      const answer = await platform_.fetch_(url, { signal }, options_);
+      const text = await answer.text();
+      return await platform_.fallback_().then(({ refusal }) => refusal(failure, answer, url, text, this.worked_),
+        // The file is needed for a sentence as well.
+        (cause) => failure('websocket_blocked', `no fallback: ${cause}; HTTP ${answer.status}`));
     } catch (cause) {
       return platform_.error_(url, cause);
     }
@@ -321,25 +370,14 @@ export abstract class Connection extends Emitter<CrierEvents> {
     return this.options_.fallback ?? {};
   }
 
-  /** A fallback is no home: looks from time to time whether a WebSocket gets through again. */
-  private tryWebSocket_(): void {
-    this.after_('trial', (this.fallback_ && this.fallback_.retry) || 300_000, () => {
-      this.tryWebSocket_();
-      this.trial_?.close();
-      this.trial_ = this.openWebSocket_(this.events_(() => {
-        this.stream_ = undefined;
-        this.announced_ = true;
-        this.lost_(new CrierError('websocket_back', 'a WebSocket gets through again'));
-      }, () => {}));
-    });
-  }
-
   private finish_(error?: CrierError): void {
     if (this.state === 'closed') return;
+    if (this.state === 'connected') this.awaitReady_();
     this.state = 'closed';
     this.dropLink_();
+    this.endTrials_?.();
     this.end_.abort();
-    const reason = error ?? new CrierError('closed', 'close() was called', { final: true });
+    const reason = error ?? failure('closed', 'close() was called', { final: true });
     this.ended_(reason, !!error);
     this.reject_(reason);
     if (error && !this.emit_('error', error)) console.error(error);

@@ -7,7 +7,7 @@ import type { Feed } from './feed.js';
 import type { BroadcastResult, Command, Message, PublishOptions, Push } from './types.js';
 
 /** Called once, with one of them. */
-type Done = (error: CrierError | undefined, reply: Push) => void;
+type Done = (error: CrierError | undefined, reply?: Push) => void;
 
 interface Pending {
   readonly command_: Command;
@@ -46,20 +46,20 @@ export class Crier extends Connection {
   /** @internal */
   ask_(command: Command): Promise<Push> {
     return new Promise((resolve, reject) => {
-      this.command_(command, (error, reply) => (error ? reject(error) : resolve(reply)));
+      this.command_(command, (error, reply) => (error ? reject(error) : resolve(reply!)));
     });
   }
 
   /** Sends it now, or (unless `now`) as soon as there is a connection. @internal */
   command_(command: Command, done_: Done, now_?: boolean): void {
     const fail = (code: CrierError['code'], message: string) =>
-      done_(new CrierError(code, message, { channel: command.channel, final: code === 'closed' }),
-        undefined as unknown as Push);
-    const connected = this.state === 'connected';
-    if (this.state === 'closed') return fail('closed', 'it is closed: connect() again');
-    if (!connected && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');
+      done_(new CrierError(code, message, { channel: command.channel, final: code === 'closed' }));
+    const { state } = this;
+    const held = state !== 'connected' || this.leaving_;
+    if (state === 'closed') return fail('closed', 'connect() again');
+    if (state !== 'connected' && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');
     // What has waited may be sent and cut off at once, so it must be safe to repeat.
-    if (!connected && command.op === 'publish') command.key ??= this.platform_.key_();
+    if (held && command.op === 'publish') command.key ??= this.platform_.key_();
     const id = (command.id = ++this.lastId_);
     let text_;
     try {
@@ -67,10 +67,12 @@ export class Crier extends Connection {
     } catch (cause) {
       return fail('bad_request', `data is no JSON: ${cause}`);
     }
-    const pending = { command_: command, text_, bytes_: new Blob([text_]).size, now_, done_ };
-    if (!connected && !this.wait_(pending)) return done_(full(), undefined as unknown as Push);
+    const pending = { command_: command, text_, bytes_: new TextEncoder().encode(text_).length, now_, done_ };
+    if (held && !this.wait_(pending)) {
+      return fail('offline_queue_full', 'offlineQueue is full: await crier.ready');
+    }
     this.pending_.set(id, pending);
-    if (connected) this.transmit_(pending);
+    if (!held) this.transmit_(pending);
   }
 
   /** Is there room for it? */
@@ -97,14 +99,14 @@ export class Crier extends Connection {
     this.go_(pending);
     // It would end the whole connection (1009).
     if (max && pending.bytes_ > max) this.settle_(pending, new CrierError('too_large',
-      `over limits.incoming_bytes_max (${max}): send less at once`));
+      `over limits.incoming_bytes_max (${max})`));
     else this.link_?.send(pending.command_, pending.text_);
   }
 
   private settle_(pending: Pending, error?: CrierError, reply?: Push): void {
     this.go_(pending);
     this.pending_.delete(pending.command_.id!);
-    pending.done_(error, reply!);
+    pending.done_(error, reply);
   }
 
   /** What has waited longest goes first. @internal */
@@ -125,11 +127,13 @@ export class Crier extends Connection {
       this.refresh_('expired');
     } else if (pending) {
       this.settle_(pending, failed ? errorOf(push) : undefined, push);
-    } else if (failed) {
-      this.emit_('error', errorOf(push));
     } else if (feed) {
       feed.receive_(push);
-    } else if (push.op === 'subscribed' && push.id === undefined) {
+    } else if (failed) {
+      this.emit_('error', errorOf(push));
+    } else if (push.op === 'subscribed' && !push.id) {
+      // They are not resumed.
+      if (this.claimed_.has(name)) this.emit_('gap', { channel: name, conflated: false });
       this.claimed_.add(name);
     } else if (push.op === 'message' && this.claimed_.has(name)) {
       this.emit_('message', push as Push & Message);
@@ -138,15 +142,14 @@ export class Crier extends Connection {
 
   /** Nobody knows what the broker has seen of what was sent. @internal */
   protected override cut_(): void {
-    this.claimed_.clear();
     // First: what they have asked for becomes void, and no failure.
     for (const feed of this.feeds_.values()) feed.cut_();
     for (const pending of this.pending_.values()) {
       const { command_, now_ } = pending;
-      const again = command_.op !== 'publish' || command_.key;
+      const again = !now_ && (command_.op !== 'publish' || command_.key);
       if (!pending.sent_ && !now_) continue;
-      if (now_ || !again || !this.wait_(pending)) this.settle_(pending, again ? full() : new CrierError('timeout',
-        'cut off before the answer: published or not; with a key it is sent again', { channel: command_.channel }));
+      if (!again || !this.wait_(pending)) this.settle_(pending, new CrierError('timeout',
+        'cut off before the answer: done or not; with a key it is repeated', { channel: command_.channel }));
     }
   }
 
@@ -155,8 +158,4 @@ export class Crier extends Connection {
     for (const feed of this.feeds_.values()) feed.end_(failed ? error : undefined);
     for (const pending of this.pending_.values()) this.settle_(pending, error);
   }
-}
-
-function full(): CrierError {
-  return new CrierError('offline_queue_full', 'offlineQueue is full: await crier.ready, or make it larger');
 }

@@ -52,7 +52,7 @@ const ownCloses: ErrorCode[] =
 export function closeError(code: number, reason = ''): CrierError {
   const final = finalCloses.test(`${code}`);
   return new CrierError(ownCloses[code - 4000] ?? closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
-    `the connection ended: ${code} ${reason}${final ? ': connect() again once that is mended' : ''}`, { final });
+    `the connection ended: ${code} ${reason}`, { final });
 }
 
 /** What is needed of a `Response`; Node's entry brings its own. @internal */
@@ -61,39 +61,6 @@ export interface Answer {
   readonly headers: { get(name: string): string | null };
   readonly body: ReadableStream<Uint8Array> | null;
   text(): Promise<string>;
-}
-
-const refusals: Record<number, [ErrorCode, string]> = {
-  400: ['bad_request', ''],
-  401: ['unauthorized', 'return a valid token from getToken'],
-  403: ['forbidden', "list the page's origin in server.origins"],
-  404: ['not_found', 'check the path'],
-  413: ['too_large', 'send less at once'],
-  421: ['misdirected', 'list the host in server.hosts'],
-  429: ['limit_exceeded', ''],
-};
-
-/** Why an HTTP answer is not what was asked for. @internal */
-export function refusal({ status, headers }: Answer, url: string, text: string): CrierError {
-  if (status === 426 && text.includes('Crier')) {
-    return new CrierError('websocket_blocked', `${url} answers, but lets no WebSocket through`);
-  }
-  let problem: { code?: ErrorCode; detail?: string } | null | undefined;
-  try {
-    problem = JSON.parse(text) as typeof problem;
-  } catch {
-    // Somebody else's page.
-  }
-  const after = headers.get('retry-after')!;
-  const [code, advice] = refusals[status] ??
-    (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
-  return new CrierError(problem?.code === 'token_expired' ? problem.code : code,
-    `${url} answered ${status} ${problem?.detail ?? ''}; ${advice}`, {
-      // 408 and 429 pass, and so do a server's own troubles.
-      final: status < 500 && !/4[02][89]/.test(`${status}`),
-      // RFC 9110 10.2.3: seconds, or a date.
-      retryAfter: Number(after) || (Date.parse(after) - Date.now()) / 1000 || undefined,
-    });
 }
 
 /** The wire's error. @internal */

@@ -8,12 +8,12 @@ import { subprotocol } from './websocket_link.js';
 
 const platform: Platform = {
   socket_: (url) => new WebSocket(url, subprotocol) as unknown as Socket,
-  fetch_: (url, init) => fetch(url, { cache: 'no-store', credentials: 'omit', ...init }),
+  fetch_: (url, init) => fetch(url, { cache: 'no-store', credentials: 'same-origin', ...init }),
   key_: () => crypto.getRandomValues(new Uint32Array(4)).join('-'),
   // A page cannot tell the two apart.
   error_: (url, cause) => new CrierError('unreachable',
     `${url} cannot be reached, or does not list this page in server.origins: ${cause}`, { cause }),
-  stream_: () => import('./fallback.js').then(({ openStream }) => openStream),
+  fallback_: () => import('./fallback.js'),
 };
 
 /** Returns at once, and connects by itself: now, and again whenever the link is lost. */

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { connectOn } from './connect.js';
 import type { Crier } from './crier.js';
-import { openStream } from './fallback.js';
+import * as fallback from './fallback.js';
 import { errorOver, fetchOverNode } from './node_http.js';
 import { NodeSocket } from './node_socket.js';
 import type { ConnectOptions, Platform } from './types.js';
@@ -13,7 +13,7 @@ const platform: Platform = {
   fetch_: fetchOverNode,
   key_: () => randomBytes(16).toString('hex'),
   error_: errorOver,
-  stream_: () => Promise.resolve(openStream),
+  fallback_: () => Promise.resolve(fallback),
 };
 
 /** Returns at once, and connects by itself: now, and again whenever the link is lost. */

@@ -3,8 +3,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { refusal, type Answer } from './errors.js';
+import { CrierError, type Answer } from './errors.js';
 import { answerOf, errorOver, request } from './node_http.js';
+import { refusal } from './refusal.js';
 import type { ConnectOptions, Socket } from './types.js';
 import { subprotocol } from './websocket_link.js';
 
@@ -33,7 +34,7 @@ export class NodeSocket implements Socket {
 
   constructor(url: string, options: ConnectOptions) {
     const key = randomBytes(16).toString('base64');
-    this.request_ = request(url.replace('ws', 'http'), options, { headers: {
+    this.request_ = request(url.replace(/^ws/, 'http'), options, { headers: {
       Connection: 'Upgrade',
       Upgrade: 'websocket',
       'Sec-WebSocket-Version': '13',
@@ -82,8 +83,9 @@ export class NodeSocket implements Socket {
   /** Somebody on the way may refuse an upgrade, and let other requests pass: only the broker's word counts. */
   private async refused_(url: string, answer: Answer): Promise<void> {
     const text = await answer.text().catch(() => '');
-    const ours = answer.headers.get('x-request-id') ?? answer.headers.get('retry-after');
-    this.end_({ code: 1006, reason: '', ...(ours && text && { error: refusal(answer, url, text) }) });
+    const ours = text.includes('"request_id"') || answer.headers.get('retry-after');
+    this.end_({ code: 1006, reason: '', ...(ours && text &&
+      { error: refusal((...error) => new CrierError(...error), answer, url, text) }) });
   }
 
   private end_(event: Parameters<NonNullable<Socket['onclose']>>[0]): void {

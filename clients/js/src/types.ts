@@ -178,6 +178,8 @@ export interface CrierEvents {
   closed: { error: CrierError | undefined };
   /** Of a channel that the token subscribes to, and the application does not. */
   message: Message;
+  /** Of such a channel: it was away for a moment, and is not resumed. */
+  gap: Gap;
 }
 
 /** @internal */
@@ -233,7 +235,8 @@ export interface Platform {
   key_(): string;
   /** Of a request that failed. */
   error_(url: string, cause: unknown): CrierError;
-  stream_(): Promise<StreamOpener>;
+  /** fallback.ts. */
+  fallback_(): Promise<Fallback>;
 }
 
 /** @internal */
@@ -258,6 +261,8 @@ export interface Socket {
 export interface Link {
   readonly transport: TransportName;
   send(command: Command, text: string): void;
+  /** Of event streams: is lost as soon as nothing is on its way, because nobody could know whether that has arrived. */
+  leave?(): void;
   /** Nothing is heard of it any more. */
   close(): void;
 }
@@ -271,13 +276,21 @@ export interface LinkEvents {
   lost(error?: CrierError): void;
 }
 
+/** @internal */
+export type Failure = (code: ErrorCode, message: string, details?: ErrorDetails) => CrierError;
+
 /** fallback.ts: these names go from one file of dist/ to another. @internal */
-export type StreamOpener = (fetchAnswer: Platform['fetch_'], url: string, options: ConnectOptions,
-  token: string | null | undefined, events: LinkEvents, tools: StreamTools) => Link;
+export interface Fallback {
+  openStream(fetchAnswer: Platform['fetch_'], url: string, options: ConnectOptions,
+    token: string | null | undefined, events: LinkEvents, tools: StreamTools): Link;
+  /** A fallback is no home: opens a WebSocket from time to time, and calls `home` when one gets through. Returns what
+   *  ends it. */
+  trials(open: (events: LinkEvents) => Link, home: () => void, ms?: number): () => void;
+  refusal(failure: Failure, answer: Answer, url: string, text: string, worked?: boolean): CrierError;
+}
 
 /** @internal */
 export interface StreamTools {
-  failure(code: ErrorCode, message: string, details?: ErrorDetails): CrierError;
+  failure: Failure;
   closeError(code: number, reason?: string): CrierError;
-  refusal(answer: Answer, url: string, text: string): CrierError;
 }
