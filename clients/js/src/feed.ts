@@ -1,6 +1,6 @@
 // One subscription of the wire, for all of the application's to the same channel: resumes from the newest position.
 
-import { CrierError } from './errors.js';
+import { CrierError, errorOf } from './errors.js';
 import type { Crier } from './crier.js';
 import { isSeen } from './positions.js';
 import type { Subscription } from './subscription.js';
@@ -21,6 +21,8 @@ export class Feed {
   private position_: string | undefined;
   /** Of the newest `subscribe`: replies to others are void. */
   private serial_ = 0;
+  /** Refused for a moment, one after the other. */
+  private tries_ = 0;
   private timer_: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly crier_: Crier, readonly name_: string) {}
@@ -49,12 +51,12 @@ export class Feed {
 
   /** Asks for it, unless that is done or there is no connection (yet: on a closed one it fails). */
   start_(): void {
-    if (this.live_ || this.asking_ || !/ed$/.test(this.crier_.state)) return;
+    const [first] = this.handles_;
+    if (this.live_ || this.asking_ || !first || !/ed$/.test(this.crier_.state)) return;
     this.cut_();
     this.asking_ = true;
     const serial = this.serial_;
-    const [first] = this.handles_;
-    let { since, last } = first!.options_;
+    let { since, last } = first.options_;
     if (this.begun_) {
       since = undefined;
       if (!this.position_) last = undefined;
@@ -62,7 +64,7 @@ export class Feed {
     since = this.position_ ?? since;
     // The URL of an event stream has no place for it: the history has.
     if (last && this.crier_.link_?.transport === 'sse') {
-      first!.behind_ = !since;
+      first.behind_ = !since;
       last = undefined;
     }
     this.crier_.command_({ op: 'subscribe', channel: this.name_, since, last, presence: this.presence_ || undefined },
@@ -71,21 +73,25 @@ export class Feed {
         this.asking_ = false;
         // Listeners come first.
         if (error) queueMicrotask(() => serial === this.serial_ && this.failed_(error));
-        else this.subscribed_(reply, since);
+        else this.subscribed_(reply!, since);
       }, true);
   }
 
   /** A push to this subscription. */
   receive_(push: Push): void {
     const { op, position } = push;
-    if (op === 'unsubscribed') {
+    if (!this.live_) {
+      // Not ours: of an earlier life, or of the token.
+    } else if (op === 'unsubscribed') {
       this.live_ = false;
       // `unavailable`: it goes on in another process, where the next connection will be.
       if (push.code !== 'unavailable') {
         this.end_(new CrierError(push.code, push.reason!, { channel: this.name_, final: true }));
       }
-    } else if (!this.live_) {
-      // Not ours.
+    } else if (op === 'error') {
+      // An event stream that has begun anew, and may have this one no longer.
+      this.cut_();
+      this.failed_(errorOf(push));
     } else if (op === 'subscribed') {
       // An event stream has begun anew.
       if (push.recovered) this.position_ = position;
@@ -110,7 +116,9 @@ export class Feed {
 
   end_(error?: CrierError): void {
     this.cut_();
-    this.crier_.feeds_.delete(this.name_);
+    const { feeds_ } = this.crier_;
+    // An error's listener may have subscribed anew.
+    if (feeds_.get(this.name_) === this) feeds_.delete(this.name_);
     for (const handle of this.handles_) handle.end_(error);
   }
 
@@ -121,8 +129,10 @@ export class Feed {
   private subscribed_(push: Push, since?: string): void {
     const lost = !push.recovered && (this.begun_ || since);
     this.live_ = this.begun_ = true;
+    this.tries_ = 0;
     this.position_ = push.position;
-    for (const handle of this.handles_) {
+    // Whoever joins in a listener of these has it already.
+    for (const handle of [...this.handles_]) {
       handle.receive_('subscribed', push);
       if (handle.behind_) handle.join_(true);
       else if (push.recovered) handle.receive_('recovered', push);
@@ -136,7 +146,8 @@ export class Feed {
     if (!more && (members || op === 'presence')) {
       this.tell_('members' as 'message', { channel: this.name_, count, members });
     } else {
-      this.crier_.channel(this.name_).presence().then((all) => this.tell_('members' as 'message', all), () => {});
+      this.crier_.channel(this.name_).presence().then((all) => this.tell_('members' as 'message', all),
+        (error: CrierError) => error.code === 'forbidden' && this.live_ && this.failed_(error));
     }
   }
 
@@ -154,8 +165,24 @@ export class Feed {
   private failed_(error: CrierError): void {
     // The token has subscribed to it: ours begins where we want.
     if (error.code === 'already_subscribed') return this.restart_();
-    if (!passing.test(error.code)) return this.end_(Object.assign(error, { final: true }));
-    this.tell_('error' as 'message', error);
-    this.timer_ = setTimeout(() => this.start_(), this.crier_.delay_(error));
+    if (error.retryAfter || passing.test(error.code)) {
+      // Its listeners may end it.
+      this.timer_ = setTimeout(() => this.start_(), this.crier_.delay_(error, this.tries_++));
+      return this.tell_('error' as 'message', error);
+    }
+    (error as { final: boolean }).final = true;
+    // Whoever wanted what may have been refused goes; the others ask without it.
+    const all = [...this.handles_];
+    let blamed = all.filter(({ options_ }) => options_.presence);
+    if (!blamed[0] && !this.begun_) blamed = all.slice(0, 1).filter(({ options_ }) => options_.since ?? options_.last);
+    if (this.live_) this.leave_();
+    if (!blamed[0] || !all[blamed.length]) return this.end_(error);
+    this.cut_();
+    this.presence_ = false;
+    for (const handle of blamed) {
+      this.handles_.delete(handle);
+      handle.end_(error);
+    }
+    this.start_();
   }
 }

@@ -178,9 +178,10 @@ test('a loop ends with its subscription', async (t) => {
   };
   const subscription = crier.channel(name()).subscribe();
   const reading = read(subscription);
-  await eventually(() => subscription.position);
+  const witness = subscribe(crier, subscription.channel);
+  await witness.live;
   await broker.publish(subscription.channel, 1);
-  await eventually(() => subscription.position.endsWith(':1'));
+  await eventually(() => witness.datas().length);
   subscription.unsubscribe();
   assert.deepEqual(await soon(reading), [1]);
   const closing = read(crier.channel(name()).subscribe());
@@ -188,47 +189,115 @@ test('a loop ends with its subscription', async (t) => {
   assert.deepEqual(await soon(closing), []);
 });
 
-test('a reader that is too slow is told where to go on', async (t) => {
+test('a reader that is too slow reads what was kept, and is told where to go on', async (t) => {
   const broker = await Broker.start(t, keep);
   const crier = connect(t, broker.url);
   const channel = crier.channel(name());
   const subscription = channel.subscribe({ buffer: 5 });
-  await eventually(() => subscription.position);
-  await broker.publish(channel.name, 0);
+  // Of the same channel: what it has, the others have.
+  const witness = subscribe(crier, channel.name);
+  await witness.live;
+  const begin = subscription.position;
+  await broker.publish(channel.name, ...range(11));
+  await eventually(() => witness.datas().length === 11);
+  assert.equal(subscription.position, begin, 'what waits has not been delivered');
   const seen = [];
   let failed;
   try {
-    for await (const { data } of subscription) {
+    for await (const { data, position } of subscription) {
       seen.push(data);
-      const before = subscription.position;
-      await broker.publish(channel.name, ...range(10, 1));
-      await eventually(() => subscription.position !== before && subscription.position.endsWith(':11'));
+      assert.equal(subscription.position, position);
     }
   } catch (error) {
     failed = error;
   }
-  assert.deepEqual(seen, [0]);
+  assert.deepEqual(seen, range(5));
   assert.equal(failed.code, 'slow_reader');
   for await (const { data } of channel.subscribe({ since: failed.position })) {
     seen.push(data);
     if (data === 10) break;
   }
   assert.deepEqual(seen, range(11));
+  const small = channel.subscribe({ buffer: 0 });
+  await eventually(() => small.position);
+  const { position } = small;
+  await broker.publish(channel.name, 11);
+  await eventually(() => witness.datas().includes(11));
+  const error = await errorOf(small[Symbol.asyncIterator]().next());
+  assert.deepEqual([error.code, error.position], ['slow_reader', position], 'nothing was read');
 });
 
-test('what nobody hears is not kept for ever, and told as a gap to the first listener', async (t) => {
+test('a loop can be left while it waits', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const subscription = subscribe(connect(t, broker.url), name());
+  await subscription.live;
+  const reader = subscription[Symbol.asyncIterator]();
+  const waiting = [reader.next(), reader.next()];
+  await soon(reader.return());
+  for (const each of waiting) assert.equal((await soon(each)).done, true);
+  assert.equal(subscription.events('unsubscribed').length, 1);
+});
+
+test('what nobody hears is not kept for ever: the first listener hears what was, then of the gap', async (t) => {
   const broker = await Broker.start(t, keep);
   const crier = connect(t, broker.url);
   const subscription = crier.channel(name()).subscribe({ buffer: 3 });
-  await eventually(() => subscription.position);
+  const witness = subscribe(crier, subscription.channel);
+  await witness.live;
   await broker.publish(subscription.channel, ...range(5));
-  await eventually(() => subscription.position.endsWith(':5'));
+  await eventually(() => witness.datas().length === 5);
   const told = [];
   subscription.on('gap', ({ lost }) => told.push({ lost }));
   subscription.on('message', ({ data }) => told.push(data));
   await broker.publish(subscription.channel, 5);
   await eventually(() => told.includes(5));
-  assert.deepEqual(told, [{ lost: 5 }, 5]);
+  assert.deepEqual(told, [0, 1, 2, { lost: 2 }, 5]);
+});
+
+test('what waited for a listener is not heard after unsubscribe(), nor lost by one that listens once', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const crier = connect(t, broker.url);
+  const [left, once] = [name(), name()].map((channel) => crier.channel(channel).subscribe());
+  const witnesses = [left, once].map(({ channel }) => subscribe(crier, channel));
+  await Promise.all(witnesses.map(({ live }) => live));
+  for (const { channel } of witnesses) await broker.publish(channel, ...range(3));
+  await eventually(() => witnesses.every((each) => each.datas().length === 3));
+  const heard = [];
+  left.on('message', ({ data }) => {
+    heard.push(data);
+    left.unsubscribe();
+  });
+  const off = once.on('message', ({ data }) => {
+    heard.push(`once ${data}`);
+    off();
+  });
+  await eventually(() => heard.length === 2);
+  once.on('message', ({ data }) => heard.push(`later ${data}`));
+  await eventually(() => heard.length === 4);
+  assert.deepEqual(heard, [0, 'once 0', 'later 1', 'later 2']);
+});
+
+test('a second subscription begins after its `since`, also where the first is behind it', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const crier = connect(t, broker.url);
+  const channel = name();
+  const positions = await broker.publish(channel, ...range(6));
+  const [first, second] = [1, 4].map((i) => subscribe(crier, channel, { since: positions[i] }));
+  await eventually(() => first.datas().length === 4 && second.datas().length);
+  await broker.publish(channel, 6);
+  await eventually(() => second.datas().includes(6));
+  assert.deepEqual([first.datas(), second.datas()], [[2, 3, 4, 5, 6], [5, 6]]);
+});
+
+test('a past that may not be read is told as lost', async (t) => {
+  const broker = await Broker.start(t, `${keep}[namespace.shut]\nhistory_access = "nobody"\nhistory = { messages = 9, age = "1m" }\n`);
+  const crier = connect(t, broker.url);
+  const first = subscribe(crier, `shut:${name()}`);
+  await first.live;
+  const second = subscribe(crier, first.channel, { since: 'zzzz0000:7' });
+  await eventually(() => second.events('unrecovered').length);
+  assert.equal(second.events('error')[0].code, 'forbidden');
+  assert.equal(second.events('error')[0].final, false);
 });
 
 test('a gap is told at its place', async (t) => {
@@ -300,4 +369,47 @@ test('a fault that nobody listens to is at least written down', async (t) => {
   const crier = connect(server.url);
   await eventually(() => crier.state === 'closed');
   assert.equal(said[0].code, 'not_found');
+});
+
+test('the wish of one ends nobody else', async (t) => {
+  const broker = await Broker.start(t, `${keep}[namespace.hidden]\npresence = false\n`);
+  const crier = connect(t, broker.url);
+  const good = subscribe(crier, `hidden:${name()}`);
+  await good.live;
+  const curious = subscribe(crier, good.channel, { presence: true });
+  await eventually(() => curious.events('unsubscribed').length);
+  const channel = name();
+  const wrong = subscribe(crier, channel, { since: 'garbage' });
+  const right = subscribe(crier, channel);
+  await Promise.all([right.live, eventually(() => wrong.events('unsubscribed').length)]);
+  await broker.publish(good.channel, 1);
+  await broker.publish(channel, 2);
+  await eventually(() => good.datas().length && right.datas().length);
+  assert.deepEqual([...good.events('error'), ...right.events('error')], []);
+});
+
+test('what is left in its `error` listener is over, and what is subscribed there lives', async (t) => {
+  const server = await FakeServer.start(t);
+  const crier = connect(t, server.url);
+  const [left, old] = [subscribe(crier, 'left'), subscribe(crier, 'old')];
+  let anew;
+  left.on('error', () => left.unsubscribe());
+  old.on('error', () => {
+    anew ??= subscribe(crier, 'old');
+    old.unsubscribe();
+  });
+  await crier.ready;
+  const push = (object) => server.send(frame(JSON.stringify(object)));
+  push({ op: 'error', id: 1, channel: 'left', code: 'rate_limited', message: 'slower' });
+  push({ op: 'error', id: 2, channel: 'old', code: 'forbidden', message: 'no' });
+  await eventually(() => anew && left.events('unsubscribed').length && old.events('unsubscribed').length);
+  // The 3rd command asks for it; a kick that was on its way to the old one is not its own.
+  push({ op: 'unsubscribed', channel: 'old', code: 'forbidden', reason: 'kicked' });
+  await eventually(() => {
+    for (const id of [3, 4, 5]) push({ op: 'subscribed', id, channel: 'old' });
+    return anew.events('subscribed').length;
+  });
+  push({ op: 'message', channel: 'old', data: 'new', time: 1 });
+  await eventually(() => anew.datas().length);
+  assert.deepEqual(anew.datas(), ['new']);
 });
