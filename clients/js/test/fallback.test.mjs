@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { Broker, Proxy, connect, errorOf, eventually, name, range, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, errorOf, eventually, name, range, slowness, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
@@ -65,12 +65,122 @@ test('what is published behind a subscribe comes back, as on a WebSocket', async
   assert.deepEqual(subscription.datas(), ['behind']);
 });
 
+test('a subscription that is changed while messages come loses none', async (t) => {
+  const { broker, crier } = await blocked(t);
+  const channel = name();
+  const seen = [];
+  let position;
+  const begin = () => crier.channel(channel).subscribe({ since: position }, (message) => {
+    seen.push(message.data);
+    ({ position } = message);
+  });
+  let subscription = begin();
+  await eventually(() => subscription.position);
+  ({ position } = subscription);
+  let count = 0;
+  for (let turn = 0; turn < 25; turn++) {
+    const { length } = seen;
+    while (seen.length === length) await broker.publish(channel, count++, count++);
+    subscription.unsubscribe();
+    subscription = begin();
+  }
+  const first = subscription;
+  // Members take another subscription of the wire.
+  const watching = subscribe(crier, channel, { presence: true });
+  await broker.publish(channel, count++);
+  await watching.live;
+  await broker.publish(channel, count++);
+  await eventually(() => seen.length >= count && first.position);
+  assert.deepEqual(seen, range(count));
+});
+
+test('any number of commands wait, and each is answered', async (t) => {
+  const { broker, crier } = await blocked(t, keep, { offlineQueue: { count: 5000 } });
+  const channel = name();
+  await Promise.all(range(2500).map((i) => crier.channel(channel).publish(i)));
+  const [{ position }] = await broker.post({ op: 'history', channel, limit: 1 });
+  assert.match(position, /:2500$/);
+});
+
+test('a message may have any character', async (t) => {
+  const { broker, crier } = await blocked(t);
+  const subscription = subscribe(crier, name());
+  await subscription.live;
+  await broker.publish(subscription.channel, 'a\u2028b\u2029c', 'after');
+  await eventually(() => subscription.datas().length === 2);
+  assert.deepEqual(subscription.datas(), ['a\u2028b\u2029c', 'after']);
+});
+
+test('a POST that is swallowed holds up nobody for longer than `timeout`', async (t) => {
+  let swallowed = 0;
+  const server = await FakeServer.start(t, { upgrade: false, answer: async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    if (request.method !== 'POST') return response.writeHead(426).end('This is a Crier endpoint.');
+    const { op, id } = JSON.parse(body);
+    if (op === 'publish' && !swallowed++) return undefined;
+    return response.end(JSON.stringify(op === 'ping' ? { op: 'pong' } : { op: 'published', id }));
+  } });
+  const crier = connect(t, server.url, { fallback: { after: 1 }, timeout: 200 * slowness });
+  await crier.ready;
+  const bare = errorOf(crier.channel('a').publish(1));
+  await crier.channel('a').publish(2, { key: 'k' });
+  assert.equal((await bare).code, 'timeout');
+});
+
+test('who was refused on the stream for want of room is there when a WebSocket is', async (t) => {
+  const { proxy, crier } = await blocked(t, keep, { fallback: { after: 1, retry: 100 } });
+  const all = range(33).map(() => subscribe(crier, name()));
+  await eventually(() => all[32].events('error').length);
+  assert.equal(all[32].events('error')[0].final, false);
+  await all[31].live;
+  // Whatever is on its way is answered before the change, and the stream's own cuts do not keep us from it.
+  const answers = [];
+  const publishing = setInterval(() => answers.push(crier.channel('a').publish(1)), 1);
+  t.after(() => clearInterval(publishing));
+  proxy.upgrades = true;
+  await eventually(() => crier.events('connected').at(-1).transport === 'websocket');
+  clearInterval(publishing);
+  await Promise.all(answers);
+  await all[32].live;
+});
+
+test('a WebSocket is also found where no stream lives for long', async (t) => {
+  const { proxy, crier } = await blocked(t, keep, { fallback: { after: 1, retry: 300 } });
+  await crier.ready;
+  proxy.upgrades = true;
+  await eventually(() => {
+    const home = crier.events('connected').at(-1).transport === 'websocket';
+    if (!home && crier.state === 'connected') proxy.cut();
+    return home;
+  });
+});
+
+test('who is sent off a channel is told, and does not come back', async (t) => {
+  const { broker, crier } = await blocked(t);
+  const [one, other] = [subscribe(crier, name()), subscribe(crier, name())];
+  await Promise.all([one.live, other.live]);
+  const { members: [{ session }] } = await eventually(async () => {
+    const [reply] = await broker.post({ op: 'presence', channel: one.channel });
+    return reply.count && reply;
+  });
+  await broker.post({ op: 'kick', channel: one.channel, session });
+  await eventually(() => one.events('unsubscribed').length);
+  assert.equal(one.events('unsubscribed')[0].code, 'forbidden');
+  await subscribe(crier, name()).live;
+  assert.equal((await broker.post({ op: 'presence', channel: one.channel }))[0].count, 0);
+  assert.deepEqual(other.events('error'), []);
+});
+
 test('one channel that may not be is refused alone, and so is the thirty-third', async (t) => {
   const { broker, crier } = await blocked(t, `${keep}[namespace.closed]\nsubscribe = "nobody"\n`);
   const good = subscribe(crier, name());
   await good.live;
   const bad = [subscribe(crier, 'closed:a'), subscribe(crier, 'no name')];
+  const between = subscribe(crier, name());
   await eventually(() => bad.every((each) => each.events('error').length));
+  await between.live;
+  between.unsubscribe();
   assert.deepEqual(bad.map((each) => each.events('error')[0].final), [true, true]);
   const many = range(32).map((i) => subscribe(crier, `${good.channel}.${i}`));
   await eventually(() => many[31].events('error').length);

@@ -61,7 +61,8 @@ test('a plain page', async (t) => {
   const elements = {};
   const element = () => ({ textContent: '', children: [],
     append(child) { this.children.push(child); }, replaceChildren() { this.children = []; } });
-  const page = vm.createContext({ URL, AbortController, AbortSignal, TextEncoder, setTimeout, clearTimeout, performance, fetch,
+  const page = vm.createContext({ URL, AbortController, AbortSignal, TextEncoder, setTimeout, clearTimeout, performance,
+    fetch,
     WebSocket, console, queueMicrotask, crypto, location: { href: proxy.url.replace('ws', 'http') },
     document: { getElementById: (id) => (elements[id] ??= element()), createElement: element } });
   const scripts = recipe('A plain page', 'html').matchAll(/<script(?: src="([^"]+)")?>(.*?)<\/script>/gs);

@@ -7,8 +7,9 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import vm from 'node:vm';
 import { Broker, connect, errorOf, eventually, name, secret, soon, subscribe } from './support.mjs';
-import { FakeServer } from './fake_server.mjs';
+import { FakeServer, frame } from './fake_server.mjs';
 
 test('what is no URL of a broker throws', (t) => {
   for (const url of ['', 'message', '/message', 'ftp://host/message', 'http://']) {
@@ -166,4 +167,81 @@ test('an aborted signal closes', async (t) => {
   assert.equal(crier.state, 'closed');
   const early = connect(t, broker.url, { signal: AbortSignal.abort() });
   assert.equal((await errorOf(early.ready)).code, 'closed');
+});
+
+/** The client of a page, whose WebSocket is `WebSocket`. */
+function page(WebSocket, fetchAnswer = () => Promise.reject(new Error('no network'))) {
+  const context = vm.createContext({ URL, AbortController, TextEncoder, setTimeout, clearTimeout, performance,
+    WebSocket,
+    fetch: fetchAnswer });
+  vm.runInContext(readFileSync(new URL('../dist/crier.global.js', import.meta.url), 'utf8'), context);
+  return context.Crier;
+}
+
+test('a host is asked by its own name, whatever is in it', async (t) => {
+  const asked = [];
+  class WebSocket {
+    constructor(url) {
+      asked.push(url);
+      setTimeout(() => this.onclose?.({ code: 1006, reason: '' }), 1);
+    }
+
+    close() {}
+  }
+  const fetchAnswer = (url) => {
+    asked.push(url);
+    return Promise.reject(new Error('no network'));
+  };
+  const { connect } = page(WebSocket, fetchAnswer);
+  for (const scheme of ['ws', 'http']) {
+    const crier = connect(`${scheme}s://my-http-ws.example/http/ws`);
+    t.after(() => crier.close());
+  }
+  await eventually(() => asked.length === 4);
+  assert.deepEqual([...new Set(asked)].sort(),
+    ['https://my-http-ws.example/http/ws', 'wss://my-http-ws.example/http/ws']);
+});
+
+test('what cannot even be tried is final, and not the fault of getToken', async () => {
+  const { connect } = page(class {
+    constructor() {
+      throw new Error('insecure');
+    }
+  });
+  const crier = connect('ws://crier.example/message');
+  crier.on('error', () => {});
+  const error = await errorOf(crier.ready);
+  assert.deepEqual([error.code, error.final], ['bad_url', true]);
+  assert.match(error.message, /insecure/);
+});
+
+for (const status of [400, 401, 403, 404]) {
+  test(`what has worked before is asked again when somebody else answers ${status}`, async (t) => {
+    const server = await FakeServer.start(t);
+    const crier = connect(t, server.url);
+    await soon(crier.ready);
+    server.http.removeAllListeners('upgrade');
+    server.http.removeAllListeners('request');
+    server.http.on('request', (_, response) => response.writeHead(status).end('a gateway without a route'));
+    server.closeAll(1012, '');
+    await eventually(() => crier.events('reconnecting').length > 2);
+    assert.equal(crier.state, 'reconnecting');
+  });
+}
+
+test('nobody is sent away for a day, and a server that always drains is not stormed', async (t) => {
+  const answer = problem(503, 'full', { 'Retry-After': '86400' });
+  const busy = connect(t, (await FakeServer.start(t, { answer, upgrade: false })).url);
+  await eventually(() => busy.events('reconnecting').length);
+  assert.equal(busy.events('reconnecting')[0].delay, 300_000);
+  const server = await FakeServer.start(t);
+  const crier = connect(t, server.url, { backoff: { min: 20, max: 100 } });
+  crier.on('connected', () => {
+    server.send(frame('{"op":"drain","reconnect_in":0}'));
+    server.closeAll(1012, '');
+  });
+  await eventually(() => crier.events('reconnecting').length === 4);
+  const [first, ...others] = crier.events('reconnecting').map(({ delay }) => delay);
+  assert.equal(first, 0);
+  assert.ok(others.every((delay) => delay > 0), String(others));
 });

@@ -290,7 +290,8 @@ test('a second subscription begins after its `since`, also where the first is be
 });
 
 test('a past that may not be read is told as lost', async (t) => {
-  const broker = await Broker.start(t, `${keep}[namespace.shut]\nhistory_access = "nobody"\nhistory = { messages = 9, age = "1m" }\n`);
+  const broker = await Broker.start(t, '[namespace.shut]\nhistory_access = "nobody"\n' +
+    'history = { messages = 9, age = "1m" }\n');
   const crier = connect(t, broker.url);
   const first = subscribe(crier, `shut:${name()}`);
   await first.live;
