@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { Broker, Proxy, connect, errorOf, eventually, name, range, slowness, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, errorOf, eventually, name, range, slowness, soon, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
@@ -97,7 +97,7 @@ test('a subscription that is changed while messages come loses none', async (t) 
 test('any number of commands wait, and each is answered', async (t) => {
   const { broker, crier } = await blocked(t, keep, { offlineQueue: { count: 5000 } });
   const channel = name();
-  await Promise.all(range(2500).map((i) => crier.channel(channel).publish(i)));
+  await soon(Promise.all(range(2500).map((i) => crier.channel(channel).publish(i))));
   const [{ position }] = await broker.post({ op: 'history', channel, limit: 1 });
   assert.match(position, /:2500$/);
 });
@@ -124,7 +124,7 @@ test('a POST that is swallowed holds up nobody for longer than `timeout`', async
   const crier = connect(t, server.url, { fallback: { after: 1 }, timeout: 200 * slowness });
   await crier.ready;
   const bare = errorOf(crier.channel('a').publish(1));
-  await crier.channel('a').publish(2, { key: 'k' });
+  await soon(crier.channel('a').publish(2, { key: 'k' }));
   assert.equal((await bare).code, 'timeout');
 });
 

@@ -1,13 +1,14 @@
 // What ends a link, and what follows.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, eventually, name, slowness, subscribe } from './support.mjs';
+import { Broker, Proxy, connect, eventually, folder, name, slowness, soon, subscribe } from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n';
@@ -134,4 +135,32 @@ test('nothing keeps a process alive that has closed its connection', (t) => {
     crier.on('reconnecting', () => crier.close());`;
   execFileSync(process.execPath, ['--input-type=module', '-e', script],
     { cwd: path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..'), timeout: 20_000 });
+});
+
+test('who closes while it connects, or asks why it cannot, is let go at once', async (t) => {
+  const silent = net.createServer((socket) => {
+    socket.on('error', () => {});
+    // The upgrade is refused; the question why has no answer.
+    socket.once('data', (text) => `${text}`.includes('Upgrade') && socket.end('HTTP/1.1 502 No\r\n\r\n'));
+  }).listen(0, '127.0.0.1');
+  t.after(() => silent.close());
+  await once(silent, 'listening');
+  const script = `import { connect } from 'crier-client';
+    const crier = connect('ws://127.0.0.1:${silent.address().port}/message', { timeout: 3600000 });
+    process.stdin.once('data', () => crier.close());`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: folder,
+    stdio: ['pipe', 'inherit', 'inherit'] });
+  t.after(() => child.kill());
+  const ended = once(child, 'exit');
+  let asked = 0;
+  await soon(new Promise((resolve) => silent.on('connection', () => ++asked === 2 && resolve())));
+  child.stdin.end('close');
+  assert.equal((await soon(ended, 'the process ends'))[0], 0);
+});
+
+test('`ready` rejects once it is closed, also where it was ready', async (t) => {
+  const crier = connect(t, (await FakeServer.start(t)).url);
+  await crier.ready;
+  crier.close();
+  await assert.rejects(crier.ready, { code: 'closed' });
 });

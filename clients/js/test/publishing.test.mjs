@@ -66,6 +66,35 @@ test('a queue that is full refuses what is too many, and what is too large', asy
   assert.equal((await errorOf(large)).code, 'offline_queue_full');
 });
 
+test('what was on its way and finds no room in the queue may have arrived', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const proxy = await Proxy.start(t, broker);
+  const crier = connect(t, proxy.url, { offlineQueue: { count: 2 } });
+  const channel = crier.channel(name());
+  await crier.ready;
+  proxy.silent = true;
+  const answers = range(3).map((i) => channel.publish(i, { key: `key-${i}` }));
+  const last = errorOf(answers[2]);
+  await eventually(async () => (await broker.post({ op: 'history', channel: channel.name }))[0].messages.length === 3);
+  proxy.silent = false;
+  proxy.cut();
+  assert.equal((await last).code, 'timeout');
+  await Promise.all(answers.slice(0, 2));
+});
+
+test('what is published on `connected` is behind what has waited', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const crier = connect(t, broker.url);
+  const channel = crier.channel(name());
+  const answers = range(3).map((i) => channel.publish(i));
+  await new Promise((resolve) => crier.on('connected', () => {
+    answers.push(channel.publish('connected'));
+    resolve();
+  }));
+  const positions = (await Promise.all(answers)).map(({ position }) => position.split(':')[1]);
+  assert.deepEqual(positions, ['1', '2', '3', '4']);
+});
+
 test('offline commands fail at once where the application wants that', async (t) => {
   const crier = connect(t, closed, { offline: 'reject' });
   const error = await errorOf(crier.channel('a').publish(1));

@@ -172,8 +172,7 @@ test('an aborted signal closes', async (t) => {
 /** The client of a page, whose WebSocket is `WebSocket`. */
 function page(WebSocket, fetchAnswer = () => Promise.reject(new Error('no network'))) {
   const context = vm.createContext({ URL, AbortController, TextEncoder, setTimeout, clearTimeout, performance,
-    WebSocket,
-    fetch: fetchAnswer });
+    WebSocket, fetch: fetchAnswer });
   vm.runInContext(readFileSync(new URL('../dist/crier.global.js', import.meta.url), 'utf8'), context);
   return context.Crier;
 }

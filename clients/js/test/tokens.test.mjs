@@ -140,6 +140,16 @@ test('a getToken that never answers does not hang for ever', async (t) => {
   assert.equal(crier.events('reconnecting')[0].error.code, 'token_failed');
 });
 
+test('a getToken that never answers for a connection that there is, is asked again', async (t) => {
+  const broker = await start(t);
+  let asked = 0;
+  const crier = connect(t, broker.url, { timeout: 100, getToken: () =>
+    (asked++ === 1 ? new Promise(() => {}) : token({ sub: 'alice', can, exp: now() + (asked === 1 ? 2 : 60) })) });
+  await eventually(() => asked === 3);
+  assert.equal(crier.events('error')[0].code, 'token_failed');
+  assert.equal(crier.events('disconnected').length, 0);
+});
+
 test('the token of another user takes another connection', async (t) => {
   const broker = await start(t);
   let user = 'alice';
@@ -162,9 +172,14 @@ test('what a token subscribes to can be listened to, and subscribed to', async (
   await broker.publish(other, 'a');
   await eventually(() => subscription.datas().length === 1 && crier.events('message').length === 1);
   assert.equal(crier.events('message')[0].data, 'a');
+  const gaps = [];
+  crier.on('gap', ({ channel }) => gaps.push(channel));
   proxy.cut();
   await broker.publish(inbox, 2);
   await eventually(() => subscription.datas().length === 2);
+  // What nobody has subscribed to is not resumed.
+  await eventually(() => gaps.length);
+  assert.deepEqual(gaps, [other]);
   assert.deepEqual(subscription.datas(), [1, 2]);
   assert.equal(subscription.events('unrecovered').length, 0);
 });
