@@ -12,7 +12,7 @@ export interface ConnectOptions {
   getToken?: (reason: 'connect' | 'expiring' | 'expired') => MaybePromise<string | null | undefined>;
   /** Delays between attempts: random between 0 and `min` x 2^attempt, at most `max`. Default 500 and 20000. */
   backoff?: { min?: number; max?: number };
-  /** For opening a connection, for getToken, and for the answer to a `ping`. Default 10000. */
+  /** For opening a connection, for getToken, and for the answers to a `ping` and to a POST. Default 10000. */
   timeout?: number;
   /** Silence after which the link is asked whether it lives. Default: what the broker's `welcome` says. */
   heartbeat?: number;
