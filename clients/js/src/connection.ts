@@ -171,16 +171,13 @@ export abstract class Connection extends Emitter<CrierEvents> {
 
   private open_(): void {
     if (this.options_.signal?.aborted) return this.close();
-    if (this.leaving_) {
-      this.leaving_ = false;
-      this.stream_ = undefined;
-      this.endTrials_!();
-    }
     this.turn_++;
     this.after_('open', this.timeout_, () => this.lost_(this.link_ ? undefined :
       failure('token_failed', late)));
     this.withToken_('connect', () => {
       const events = this.events_((push) => this.push_(push), (error) => this.lost_(error));
+      if (this.leaving_) this.stream_ = undefined;
+      this.leaving_ = false;
       try {
         this.link_ = this.stream_?.openStream(this.platform_.fetch_, this.http_, this.options_, this.token_, events,
           { closeError, failure }) ?? this.openWebSocket_(events);
@@ -331,6 +328,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
         this.announced_ = true;
         this.attempt_ = 0;
         this.endTrials_ = stream.trials((trial) => this.openWebSocket_(trial), () => {
+          this.endTrials_!();
           this.leaving_ = this.announced_ = true;
           this.link_?.leave!();
         }, fallback_.retry);

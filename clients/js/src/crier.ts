@@ -55,7 +55,7 @@ export class Crier extends Connection {
     const fail = (code: CrierError['code'], message: string) =>
       done_(new CrierError(code, message, { channel: command.channel, final: code === 'closed' }));
     const { state } = this;
-    const held = state !== 'connected' || this.leaving_;
+    const held = state !== 'connected' || (this.leaving_ && !now_);
     if (state === 'closed') return fail('closed', 'connect() again');
     if (state !== 'connected' && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');
     // What has waited may be sent and cut off at once, so it must be safe to repeat.

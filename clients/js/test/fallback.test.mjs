@@ -102,6 +102,19 @@ test('any number of commands wait, and each is answered', async (t) => {
   assert.match(position, /:2500$/);
 });
 
+test('what is too large together goes one by one, and what is too large alone is refused alone', async (t) => {
+  const { crier } = await blocked(t, '[limits]\nincoming_bytes_max = "16KiB"\n' +
+    '[namespace.default]\nmessage_bytes_max = "4KiB"\n');
+  await crier.ready;
+  const publish = (length) => crier.channel('a').publish('x'.repeat(length));
+  // The first goes at once, the others together.
+  const answers = range(40).map(() => publish(1000));
+  const large = errorOf(publish(20_000));
+  answers.push(publish(1000));
+  await soon(Promise.all(answers));
+  assert.equal((await large).code, 'too_large');
+});
+
 test('a message may have any character', async (t) => {
   const { broker, crier } = await blocked(t);
   const subscription = subscribe(crier, name());
