@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { Broker, Proxy, connect, errorOf, eventually, name, secret, soon, subscribe, token } from './support.mjs';
+import { Broker, Proxy, connect, errorOf, eventually, name, secret, slowness, soon, subscribe,
+  token } from './support.mjs';
 
 const manager = 'crier_bWFuYWdlci1vZi10aGUtdGVzdHMtb2YtY3JpZXItanM';
 const config = `[server]
@@ -143,8 +144,9 @@ test('a getToken that never answers does not hang for ever', async (t) => {
 test('a getToken that never answers for a connection that there is, is asked again', async (t) => {
   const broker = await start(t);
   let asked = 0;
-  const crier = connect(t, broker.url, { timeout: 100, getToken: () =>
-    (asked++ === 1 ? new Promise(() => {}) : token({ sub: 'alice', can, exp: now() + (asked === 1 ? 2 : 60) })) });
+  const crier = connect(t, broker.url, { timeout: 100 * slowness, getToken: () =>
+    (asked++ === 1 ? new Promise(() => {}) :
+      token({ sub: 'alice', can, exp: now() + (asked === 1 ? 2 * slowness : 60) })) });
   await eventually(() => asked === 3);
   assert.equal(crier.events('error')[0].code, 'token_failed');
   assert.equal(crier.events('disconnected').length, 0);

@@ -35,6 +35,7 @@ const subscription: Subscription<Score> = scores.subscribe({ since: 'e:1', last:
   (message: Message<Score>) => message.data.home);
 const listener: Listener<Gap> = ({ lost, conflated }) => (conflated ? lost : undefined);
 subscription.on('gap', listener);
+crier.on('gap', listener);
 subscription.on('subscribed', ({ position, recovered, replayed }: Subscribed) => [position, recovered, replayed]);
 subscription.on('recovered', ({ replayed }: Recovered) => replayed);
 subscription.on('unrecovered', ({ since, position }: Unrecovered) => [since, position]);
