@@ -200,10 +200,11 @@ export const openStream: Fallback['openStream'] = (fetchAnswer, url, options, to
     }, 0);
   };
 
+  // The URL is right: it has said that it is a broker's.
   guard(async () => {
     const answer = await request(url, end, '{"op":"ping"}');
     const text = await answer.text();
-    if (!text.startsWith('{"op":"pong"')) throw refusal(failure, answer, url, text);
+    if (!text.startsWith('{"op":"pong"')) throw refusal(failure, answer, url, text, true);
     heard();
     reply({ op: 'welcome', session: '', heartbeat: 0, limits: {} });
   }, end);

@@ -124,6 +124,17 @@ test('a message may have any character', async (t) => {
   assert.deepEqual(subscription.datas(), ['a\u2028b\u2029c', 'after']);
 });
 
+test('what somebody else says in the place of a broker passes', async (t) => {
+  const strange = [404, 403, 401, 400];
+  const server = await FakeServer.start(t, { upgrade: false, answer: (request, response) => {
+    const status = request.method === 'POST' ? strange.shift() : 426;
+    if (status) response.writeHead(status).end(status === 426 ? 'This is a Crier endpoint.' : 'a portal');
+    else response.end('{"op":"pong"}');
+  } });
+  await soon(connect(t, server.url, { fallback: { after: 1 } }).ready);
+  assert.deepEqual(strange, []);
+});
+
 test('a POST that is swallowed holds up nobody for longer than `timeout`', async (t) => {
   let swallowed = 0;
   const server = await FakeServer.start(t, { upgrade: false, answer: async (request, response) => {
