@@ -60,7 +60,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
         const { channel, position, lost_: lost } = this;
         if (lost) {
           this.unsubscribe();
-          throw new CrierError('slow_reader', `${lost} messages too many for buffer: subscribe since error.position`,
+          throw new CrierError('slow_reader', `${lost} messages over buffer: subscribe since error.position`,
             { channel, position });
         }
         if (this.ended_) {
