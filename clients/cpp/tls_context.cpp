@@ -92,6 +92,10 @@ TlsContext::TlsContext(const TlsOptions& options)
 }
 
 crier::Result<TlsContext, TlsFault> TlsContext::make(const TlsOptions& options) {
+  const std::string& name = options.server_name;
+  if (name.size() > TLSEXT_MAXLEN_host_name || name.find('\0') != std::string::npos) {
+    return TlsFault{"tls.server_name: it is no host's name, which has at most 255 bytes"};
+  }
   TlsContext made(options);
   if (options.verify) {
     if (auto fault = load_trust(made.context_.get(), options)) return std::move(*fault);

@@ -47,6 +47,11 @@ TEST(TlsContext, Names_the_file_that_cannot_be_read) {
   EXPECT_NE(fault_of({.certificate_file = "/nowhere/c.pem"}).find("belong together"), std::string::npos);
 }
 
+TEST(TlsContext, Refuses_a_server_name_that_no_host_can_have) {
+  EXPECT_NE(fault_of({.server_name = std::string(256, 'a')}).find("tls.server_name"), std::string::npos);
+  EXPECT_NE(fault_of({.server_name = std::string("a\0b", 3)}).find("tls.server_name"), std::string::npos);
+}
+
 TEST(TlsContext, Verifies_nothing_only_where_that_is_said) {
   auto context = TlsContext::make({.verify = false});
   ASSERT_TRUE(context);
