@@ -46,7 +46,7 @@ OURS = {
 NETWORK = (r"broker/(runtime/loop[^/]*|net/.*|admin/.*|hand_over/.*|tools/(admin_call|drain_tool)\.cpp|"
            r"service_manager\.cpp|server[^/]*|main\.cpp)|"
            r"clients/cli/((top|bench)/.*|(output|lines|progress|publisher|session|sub)\.[ch]pp)|"
-           r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|dialer|link|stream)\.[ch]pp)")
+           r"clients/cpp/(asio/.*|include/crier/client\.hpp|(blocking_client|client|link)\.[ch]pp)")
 
 # Library: how its headers are spelled, which files may include it, and why no other may.
 LIBRARIES = {
@@ -61,7 +61,7 @@ LIBRARIES = {
                "configuration is plain structs outside of config/"),
     "CLI11": (r"CLI/.*", r"broker/config/.*", "configuration is plain structs outside of config/"),
     "OpenSSL": (r"openssl/.*", r"protocol/websocket/.*|broker/(auth|net|session|state)/.*|broker/server[^/]*|"
-                r"clients/cpp/(client|link|stream|tls_context)\.[ch]pp|clients/cli/bench/stream\.cpp",
+                r"clients/cpp/(client|link|tls_context)\.[ch]pp|clients/cli/bench/stream\.cpp",
                 "digests of the handshake and of the state file, random ids, tokens; TLS belongs to net/"),
     "zlib": (r"zlib\.h", r"protocol/websocket/.*", "permessage-deflate alone compresses"),
     "nlohmann_json": (r"nlohmann/.*", r"protocol/(http|command)/.*|broker/(auth|config|admin|tools)/.*|clients/cli/.*",
