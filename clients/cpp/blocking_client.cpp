@@ -1,10 +1,10 @@
 #include <crier/blocking_client.hpp>
 #include <crier/client.hpp>
 
+#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -12,18 +12,20 @@
 #include <thread>
 #include <utility>
 
+#include "clients/cpp/event_size.hpp"
+
 namespace crier::client {
 
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t event_bytes = 256;  // what an event costs beside its texts
+constexpr std::size_t queues_while_waiting = 4;  // what a call that waits may have read, in queue_bytes_max
+constexpr std::chrono::hours forever{100 * 365 * 24};
 
-std::size_t size_of(const Event& event) {
-  const auto* const message = std::get_if<StoredMessage>(&event);
-  if (message == nullptr) return event_bytes;
-  return event_bytes + message->channel.size() + message->pattern.size() + message->data.size();
+// Now and a timeout of the user's, which may be milliseconds::max().
+std::chrono::steady_clock::time_point after(milliseconds timeout) {
+  return std::chrono::steady_clock::now() + std::min<milliseconds>(timeout, forever);
 }
 
 StoredMessage to_stored(const Message& message) {
@@ -131,25 +133,45 @@ struct BlockingClient::Impl {
       if (change.state == State::connected) failure.reset();
       // A client that nobody asks for days keeps the last one of them.
       if (!events.empty() && std::holds_alternative<StateChange>(events.back())) {
+        queue_bytes -= event_size(events.back());
         events.back() = change;
       } else {
         events.emplace_back(change);
-        queue_bytes += event_bytes;
       }
+      queue_bytes += event_size(events.back());
     }
     changed.notify_all();
   }
 
   void push(Event event) {
-    bool full = false;
     {
       const std::lock_guard lock(mutex);
-      queue_bytes += size_of(event);
+      queue_bytes += event_size(event);
       events.push_back(std::move(event));
-      full = queue_bytes >= queue_bytes_max && !std::exchange(paused, queue_bytes >= queue_bytes_max);
     }
-    if (full) client.pause();
+    pause_or_resume();
     changed.notify_all();
+  }
+
+  // Once full the queue is not filled again before it is half empty. On the client's thread, as only the newest of
+  // the reasons counts.
+  void pause_or_resume() {
+    bool pause = false;
+    {
+      const std::lock_guard lock(mutex);
+      if (calls > 0) {
+        pause = queue_bytes >= queues_while_waiting * queue_bytes_max;
+      } else {
+        pause = queue_bytes >= queue_bytes_max || (paused && queue_bytes * 2 > queue_bytes_max);
+      }
+    }
+    if (pause == paused) return;
+    paused = pause;
+    if (pause) {
+      client.pause();
+    } else {
+      client.resume();
+    }
   }
 
   void publish_when_room(std::shared_ptr<const Publication> publication, PublishHandler handler) {
@@ -162,9 +184,30 @@ struct BlockingClient::Impl {
   }
 
   // ---- On the caller's thread.
+  // A call that waits for an answer. Such a one is not kept waiting by what nobody takes out of the queue.
+  class Waiting {
+   public:
+    explicit Waiting(Impl& impl) : impl_(impl) { count(1); }
+    ~Waiting() { count(-1); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    void count(int change) {
+      const std::lock_guard lock(impl_.mutex);
+      impl_.calls += change;
+      // Below that nothing is paused, and nothing is to be.
+      if (impl_.queue_bytes * 2 > impl_.queue_bytes_max)
+        asio::post(impl_.io, [&impl = impl_] { impl.pause_or_resume(); });
+    }
+
+    Impl& impl_;
+  };
+
   // Calls `ask(client, handler)` there, and waits for what the handler is given.
   template <class T, class Ask>
   Result<T> wait_for(Ask ask) {
+    const Waiting waiting(*this);
     auto promise = make_promise<Result<T>>();
     auto answer = promise->get_future();
     asio::post(io, [this, promise, ask = std::move(ask)]() mutable {
@@ -188,11 +231,10 @@ struct BlockingClient::Impl {
     if (!changed.wait_until(lock, until, something) || events.empty()) return std::nullopt;
     Event event = std::move(events.front());
     events.pop_front();
-    queue_bytes -= size_of(event);
-    if (paused && queue_bytes * 2 <= queue_bytes_max) {
-      paused = false;
-      asio::post(io, [this] { client.resume(); });
-    }
+    const std::size_t bytes = event_size(event);
+    const bool was_above = queue_bytes * 2 > queue_bytes_max;
+    queue_bytes -= bytes;
+    if (was_above && queue_bytes * 2 <= queue_bytes_max) asio::post(io, [this] { pause_or_resume(); });
     return event;
   }
 
@@ -202,7 +244,8 @@ struct BlockingClient::Impl {
   std::condition_variable changed;
   std::deque<Event> events;
   std::size_t queue_bytes = 0;
-  bool paused = false;
+  int calls = 0;        // that wait for an answer
+  bool paused = false;  // of the client's thread
   State state = State::connecting;
   std::optional<Error> failure;  // the newest
 
@@ -222,13 +265,14 @@ BlockingClient::~BlockingClient() {
 Result<void> BlockingClient::wait_connected(milliseconds timeout) {
   std::unique_lock lock(impl_->mutex);
   const auto decided = [this] { return impl_->state == State::connected || impl_->state == State::closed; };
-  if (impl_->changed.wait_for(lock, timeout, decided) && impl_->state == State::connected) return {};
+  if (impl_->changed.wait_until(lock, after(timeout), decided) && impl_->state == State::connected) return {};
   if (impl_->failure) return *impl_->failure;
   return make_error(impl_->state == State::closed ? ErrorCode::closed : ErrorCode::unreachable,
                     "there is no connection yet");
 }
 
 std::future<Result<Published>> BlockingClient::publish_later(Publication publication) {
+  const Impl::Waiting waiting(*impl_);  // for room
   auto promise = make_promise<Result<Published>>();
   auto taken = make_promise<void>();
   auto answer = promise->get_future();
@@ -251,6 +295,7 @@ std::future<Result<Published>> BlockingClient::publish_later(Publication publica
 }
 
 Result<Published> BlockingClient::publish(Publication publication) {
+  const Impl::Waiting waiting(*impl_);
   auto promise = make_promise<Result<Published>>();
   auto answer = promise->get_future();
   auto shared = std::make_shared<const Publication>(std::move(publication));
@@ -272,6 +317,7 @@ Result<std::future<Result<Published>>> BlockingClient::try_publish(Publication p
 }
 
 std::vector<Result<Published>> BlockingClient::publish_batch(std::vector<Publication> publications) {
+  const Impl::Waiting waiting(*impl_);
   std::vector<std::future<Result<Published>>> answers;
   answers.reserve(publications.size());
   auto pump = std::make_shared<Pump>();
@@ -295,6 +341,7 @@ Result<std::vector<Result<Published>>> BlockingClient::broadcast(std::vector<std
 }
 
 Result<Subscribed> BlockingClient::subscribe(std::string channel, SubscribeOptions options) {
+  const Impl::Waiting waiting(*impl_);
   auto live = make_promise<Result<Subscribed>>();
   auto answer = live->get_future();
   const auto taken = impl_->compute_there<Result<void>>([this, live, channel, options](Client& client) {
@@ -302,9 +349,13 @@ Result<Subscribed> BlockingClient::subscribe(std::string channel, SubscribeOptio
   });
   if (!taken) return taken.error();
   if (answer.wait_for(impl_->options_of_user.command_timeout) == std::future_status::ready) return answer.get();
-  static_cast<void>(unsubscribe(channel));
-  // It may have come at the last moment.
-  if (answer.wait_for(milliseconds(0)) == std::future_status::ready) return answer.get();
+  // It may come at the last moment. Whether it has is decided on the client's thread, which tells of it.
+  const bool came = impl_->compute_there<bool>([&answer, channel](Client& client) {
+    if (answer.wait_for(milliseconds(0)) == std::future_status::ready) return true;
+    static_cast<void>(client.unsubscribe(channel));
+    return false;
+  });
+  if (came) return answer.get();
   return make_error(ErrorCode::timeout, "there was no answer within command_timeout: is there a connection?");
 }
 
@@ -320,11 +371,11 @@ std::string BlockingClient::position(std::string_view channel) const {
 
 std::optional<Event> BlockingClient::next(milliseconds timeout) {
   std::unique_lock lock(impl_->mutex);
-  return impl_->pop(lock, std::chrono::steady_clock::now() + timeout);
+  return impl_->pop(lock, after(timeout));
 }
 
 std::optional<StoredMessage> BlockingClient::next_message(milliseconds timeout) {
-  const auto until = std::chrono::steady_clock::now() + timeout;
+  const auto until = after(timeout);
   std::unique_lock lock(impl_->mutex);
   while (auto event = impl_->pop(lock, until)) {
     if (auto* message = std::get_if<StoredMessage>(&*event)) return std::move(*message);
@@ -369,6 +420,7 @@ State BlockingClient::state() const {
 }
 
 void BlockingClient::close() {
+  const Impl::Waiting waiting(*impl_);
   auto done = make_promise<void>();
   auto closed = done->get_future();
   asio::post(impl_->io, [this, done] { impl_->client.close([done] { done->set_value(); }); });

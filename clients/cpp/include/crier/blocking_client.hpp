@@ -36,8 +36,9 @@ using Event = std::variant<StoredMessage, Subscribed, Gap, PresenceChange, Subsc
 class BlockingClient {
  public:
   // Begins to connect. Events wait in a queue of at most `queue_bytes_max`; when it is full the connection is not read
-  // until some have been taken; no answers are read then either, so that other calls wait for that too, or end with
-  // `timeout`. A token source is called on the client's own thread.
+  // until some have been taken. While a call waits for its answer the queue may grow to four times that, since the
+  // answer is behind the events; beyond it the call waits for the queue too, or ends with `timeout`.
+  // A token source is called on the client's own thread.
   explicit BlockingClient(Options options, std::size_t queue_bytes_max = std::size_t{4} * 1024 * 1024);
   // As close().
   ~BlockingClient();
