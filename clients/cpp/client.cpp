@@ -22,6 +22,7 @@ std::shared_ptr<const LinkSettings> make_settings(const Options& options) {
   settings->url = std::move(*url);
   settings->compression = options.compression;
   settings->incoming_bytes_max = options.incoming_bytes_max;
+  settings->connect_timeout = options.connect_timeout;
   for (const auto& [name, value] : options.headers) settings->headers.push_back({name, value});
   if (settings->url.tls) {
     auto context = TlsContext::make(options.tls);
@@ -64,6 +65,7 @@ class Client::Impl : public Port, public LinkOwner, public std::enable_shared_fr
     link_->pause_reading(paused_);
     link_->start(token);
   }
+  std::optional<LinkEnd> refusal() override { return link_ ? link_->refusal() : std::nullopt; }
   void drop() override {
     if (link_) link_->drop();
     link_.reset();
@@ -103,11 +105,17 @@ class Client::Impl : public Port, public LinkOwner, public std::enable_shared_fr
     timer_.cancel();
   }
   void ask_token(TokenReason reason, std::uint64_t question) override {
-    token_source_(reason, [weak = weak_from_this(), executor = executor_, question](Result<std::string> token) {
+    const auto reply = [weak = weak_from_this(), executor = executor_, question](Result<std::string> token) {
       asio::post(executor, [weak, question, token = std::move(token)]() mutable {
         if (const auto self = weak.lock()) self->core_.on_token(question, std::move(token));
       });
-    });
+    };
+    // It is the user's code, and on the blocking client's thread nobody could catch what it throws.
+    try {
+      token_source_(reason, reply);
+    } catch (const std::exception& thrown) {
+      reply(make_error(ErrorCode::unauthorized, std::string("it has thrown: ") + thrown.what()));
+    }
   }
 
   // ---- LinkOwner

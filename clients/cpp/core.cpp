@@ -16,6 +16,11 @@ using std::chrono::seconds;
 // A connection that lasted so long was a good one: the next failure is the first of its kind.
 constexpr seconds good_connection{5};
 constexpr unsigned doublings_max = 20;
+// Whoever was not run for so long (a stopped process, a suspended machine) first hears what has come meanwhile.
+constexpr seconds late_after{1};
+constexpr milliseconds put_off_by{500};
+// More overflows somewhere.
+constexpr std::chrono::hours timeout_max{24 * 24};
 
 std::string random_word(Port& port) {
   std::array<char, 16> digits;
@@ -50,10 +55,11 @@ std::optional<std::string> check_options(const Options& options) {
   if (options.backoff.initial <= milliseconds(0) || options.backoff.max < options.backoff.initial) {
     return "backoff: initial must be above 0, and max not below it";
   }
+  if (options.backoff.max > timeout_max) return "backoff: at most 24 days";
   for (const milliseconds timeout :
        {options.connect_timeout, options.command_timeout, options.heartbeat_timeout, options.close_timeout}) {
-    if (timeout <= milliseconds(0))
-      return "connect_timeout, command_timeout, heartbeat_timeout, close_timeout: above 0";
+    if (timeout <= milliseconds(0) || timeout > timeout_max)
+      return "connect_timeout, command_timeout, heartbeat_timeout, close_timeout: above 0, and at most 24 days";
   }
   for (const auto& [name, value] : options.headers) {
     if (!http::is_token(name) || !http::is_field_value(value)) return "headers: '" + name + "' cannot be sent";
@@ -79,10 +85,15 @@ void Core::start() {
 // ---- Connecting ----
 
 void Core::connect() {
+  if (abandoned_) return;
   retry_at_.reset();
   if (options_.token_source && (token_.empty() || (token_ends_at_ && *token_ends_at_ <= port_.now()))) {
     // The attempt's deadline runs from here, so that a source that never answers is told.
-    if (!asking_) ask_token(token_.empty() ? TokenReason::first : TokenReason::expiring);
+    if (!token_.empty()) {
+      ask_token(TokenReason::expiring);
+    } else {
+      ask_token(fresh_token_ ? TokenReason::refused : TokenReason::first);
+    }
   } else {
     port_.connect(token_);
   }
@@ -135,7 +146,8 @@ void Core::cut_off(LinkEnd end) {
 
 // Everything of the connection is forgotten; what goes on does so on the next one.
 void Core::lose(LinkEnd end) {
-  const bool was_good = state_ == State::connected && port_.now() - connected_at_ >= good_connection;
+  const bool was_connected = state_ == State::connected;
+  const bool was_good = was_connected && port_.now() - connected_at_ >= good_connection;
   if (was_good) attempts_ = 0;
   attempt_deadline_.reset();
   pinged_at_.reset();
@@ -144,6 +156,9 @@ void Core::lose(LinkEnd end) {
   control_.clear();
   subscribing_.clear();
   subscribe_again_.clear();
+  send_again_at_.reset();
+  told_of_too_many_ = false;
+  asking_ = false;  // what a source never answers is asked again with the next attempt
   for (const auto& [name, subscription] : subscriptions_) {
     subscription->phase = Subscription::Phase::waiting;
     subscription->renewed = false;
@@ -159,10 +174,11 @@ void Core::lose(LinkEnd end) {
       "to send again";
   auto ended = outbox_.cut(in_flight);
   if (end.remedy == Remedy::new_token) {
-    renew_token(std::move(end));
+    renew_token(std::move(end), was_connected && !was_good);
   } else {
     retry(end);
   }
+  if (!room_handlers_.empty()) port_.want_turn();
   call_all(std::move(ended));
 }
 
@@ -171,14 +187,14 @@ milliseconds Core::up_to(milliseconds most) {
 }
 
 // Full jitter: whoever lost the connection together comes back spread out. A broker that drains has spread its
-// connections over time already, and wants each back at once.
+// connections over time already, and wants each back at once; but not again and again.
 void Core::retry(const LinkEnd& end) {
   milliseconds delay{0};
-  if (!draining_) {
+  if (!draining_ || attempts_ > 0) {
     const auto cap = options_.backoff.initial * (1LL << std::min(attempts_, doublings_max));
     delay = up_to(std::min<milliseconds>(cap, options_.backoff.max));
-    ++attempts_;
   }
+  ++attempts_;
   draining_ = false;
   if (end.error.retry_after) delay += *end.error.retry_after;
   retry_at_ = port_.now() + delay;
@@ -197,6 +213,7 @@ void Core::finish(std::optional<Error> error) {
   retry_at_.reset();
   close_deadline_.reset();
   refresh_at_.reset();
+  send_again_at_.reset();
   control_.clear();
   Error closed = make_error(ErrorCode::closed, "the client was closed before this was done");
   if (last_failure_) closed.message += ": " + last_failure_->message;
@@ -256,20 +273,34 @@ void Core::check_heartbeat(TimePoint now) {
   }
 }
 
+// Late, and for the first time in a row? Then it is planned anew, and others' silence is not held against them yet.
+bool Core::put_off(TimePoint now) {
+  was_late_ = !was_late_ && planned_at_ < now - late_after;
+  if (was_late_) port_.want_time(now + put_off_by);
+  return was_late_;
+}
+
 void Core::on_time() {
   const TimePoint now = port_.now();
+  if (abandoned_ || put_off(now)) return;
   // While we ourselves do not read, nobody can be late.
   if (attempt_deadline_ && !paused_ && *attempt_deadline_ <= now) {
-    cut_off({make_error(ErrorCode::unreachable,
-                        "no `welcome` came within connect_timeout: is the broker there, and is "
-                        "the URL right?"),
-             Remedy::retry});
+    auto refusal = port_.refusal();
+    cut_off(refusal ? std::move(*refusal)
+                    : LinkEnd{make_error(ErrorCode::unreachable,
+                                         "no `welcome` came within connect_timeout: is the broker there, and is "
+                                         "the URL right?"),
+                              Remedy::retry});
   }
   check_heartbeat(now);
   if (retry_at_ && *retry_at_ <= now) connect();
   if (refresh_at_ && *refresh_at_ <= now) {
     refresh_at_.reset();
     if (!asking_) ask_token(TokenReason::expiring);
+  }
+  if (send_again_at_ && *send_again_at_ <= now) {
+    send_again_at_.reset();
+    outbox_.release();
   }
   while (!subscribe_again_.empty() && subscribe_again_.begin()->first <= now) {
     const auto subscription = find(subscribe_again_.begin()->second);
@@ -284,16 +315,18 @@ void Core::on_time() {
 }
 
 void Core::plan_time() {
+  if (abandoned_) return port_.want_no_time();
   TimePoint earliest = TimePoint::max();
   const auto consider = [&earliest](const std::optional<TimePoint>& at) {
     if (at) earliest = std::min(earliest, *at);
   };
   if (!paused_) consider(attempt_deadline_);
-  for (const auto& at : {retry_at_, close_deadline_, refresh_at_, outbox_.deadline()}) consider(at);
+  for (const auto& at : {retry_at_, close_deadline_, refresh_at_, send_again_at_, outbox_.deadline()}) consider(at);
   if (state_ == State::connected && !paused_ && !goodbye_) {
     consider(pinged_at_ ? *pinged_at_ + options_.heartbeat_timeout : port_.heard_at() + heartbeat_);
   }
   if (!subscribe_again_.empty()) consider(subscribe_again_.begin()->first);
+  planned_at_ = earliest;
   if (earliest != TimePoint::max()) return port_.want_time(earliest);
   port_.want_no_time();
 }
@@ -306,14 +339,24 @@ void Core::turn() {
   if (retry_at_ && *retry_at_ <= now) connect();
   send_waiting();
   check_close(now);
-  const bool room = state_ == State::closed || outbox_.bytes() * 2 <= outbox_.bytes_max();
-  if (room) {
-    for (const auto& handler : std::exchange(room_handlers_, {})) call(handler);
-  }
+  call_waiting_for_room();
   if (state_ == State::closed) {
     for (const auto& handler : std::exchange(close_handlers_, {})) call(handler);
   }
   plan_time();
+}
+
+// A publication may be larger than what is free of a half empty outbox: who asked then hears of each change.
+void Core::call_waiting_for_room() {
+  const bool closed = state_ == State::closed;
+  if (!closed && outbox_.bytes() * 2 > outbox_.bytes_max()) return;
+  for (auto& one : std::exchange(room_handlers_, {})) {
+    if (closed || outbox_.empty() || outbox_.bytes() < one.bytes) {
+      call(one.handler);
+    } else {
+      room_handlers_.push_back(std::move(one));
+    }
+  }
 }
 
 void Core::on_ready() {

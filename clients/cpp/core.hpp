@@ -94,11 +94,13 @@ class Core {
   void set_state(StateChange change);
   void lose(LinkEnd end);
   void retry(const LinkEnd& end);
-  void renew_token(LinkEnd end);
+  void renew_token(LinkEnd end, bool after_delay);
   void cut_off(LinkEnd end);
   void on_welcome(command::Welcome& welcome);
   [[nodiscard]] std::chrono::milliseconds up_to(std::chrono::milliseconds most);
   void plan_time();
+  [[nodiscard]] bool put_off(TimePoint now);
+  void call_waiting_for_room();
   void check_heartbeat(TimePoint now);
   void check_close(TimePoint now);
 
@@ -114,6 +116,7 @@ class Core {
   void on_push(command::Push& push);
   void on_error_reply(command::ErrorReply& reply);
   void on_subscribed(command::Subscribed& reply);
+  void tell_of_too_many();
   void on_subscribe_refused(std::int64_t id, const command::ErrorReply& reply);
   void on_unsubscribed(const command::UnsubscribedPush& push);
   void on_gap(const command::Gap& gap);
@@ -154,22 +157,26 @@ class Core {
   bool started_ = false;
   bool worked_once_ = false;
   bool draining_ = false;
+  bool told_of_too_many_ = false;
   bool closing_ = false;  // close() was called
   bool goodbye_ = false;  // the close frame is on its way
   bool paused_ = false;
   unsigned attempts_ = 0;  // since one has lasted
   TimePoint connected_at_{};
   std::chrono::seconds heartbeat_{0};
-  std::optional<TimePoint> attempt_deadline_, retry_at_, pinged_at_, close_deadline_, refresh_at_;
-  std::optional<Error> last_failure_;  // since the last `welcome`
+  std::optional<TimePoint> attempt_deadline_, retry_at_, pinged_at_, close_deadline_, refresh_at_, send_again_at_;
+  TimePoint planned_at_ = TimePoint::max();  // on_time is due then
+  bool was_late_ = false;                    // and has been put off once
+  std::optional<Error> last_failure_;        // since the last `welcome`
   std::vector<std::function<void()>> close_handlers_;
 
   // The token.
   std::string token_;
   std::optional<TimePoint> token_ends_at_;
-  std::uint64_t question_ = 0;  // the last one that was asked
-  bool asking_ = false;         // and has no answer yet
-  bool fresh_token_ = false;    // it was asked for because the one before was refused, and has not been taken yet
+  std::uint64_t question_ = 0;         // the last one that was asked
+  std::uint64_t oldest_question_ = 1;  // that an answer may be to
+  bool asking_ = false;                // and has no answer yet
+  bool fresh_token_ = false;  // it was asked for because the one before was refused, and has not been taken yet
   std::optional<std::int64_t> auth_id_;
 
   // What is sent.
@@ -182,7 +189,11 @@ class Core {
   std::string key_prefix_;
   std::uint64_t keys_made_ = 0;
   command::JsonCommandParser checker_;  // what the broker would say to a command
-  std::vector<std::function<void()>> room_handlers_;
+  struct WaitsForRoom {
+    std::function<void()> handler;
+    std::size_t bytes = 0;  // in the outbox, when it began to wait
+  };
+  std::vector<WaitsForRoom> room_handlers_;
 
   // What is received.
   command::ServerMessageReader reader_;

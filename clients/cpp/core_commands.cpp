@@ -193,6 +193,9 @@ Result<void> Core::publish_batch(std::vector<Publication> publications,
     texts.push_back(std::move(*text));
   }
   if (!outbox_.has_room(bytes, texts.size())) {
+    if (outbox_.empty()) {
+      return make_error(ErrorCode::too_large, "the batch is over outbox_bytes_max: raise that, or make it smaller");
+    }
     return make_error(ErrorCode::queue_full,
                       "the batch has no room in the outbox (outbox_bytes_max): wait for on_room, "
                       "or make it smaller");
@@ -233,7 +236,7 @@ Result<void> Core::broadcast(std::vector<std::string> channels, Publication publ
 }
 
 void Core::on_room(std::function<void()> handler) {
-  room_handlers_.push_back(std::move(handler));
+  room_handlers_.push_back({std::move(handler), outbox_.bytes()});
   port_.want_turn();
 }
 

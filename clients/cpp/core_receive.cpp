@@ -7,7 +7,10 @@ namespace crier::client {
 
 namespace {
 
-constexpr std::chrono::seconds subscribe_again_after{1};
+using std::chrono::seconds;
+
+constexpr seconds subscribe_again_after{1};
+constexpr seconds send_again_after{1};
 
 std::string text_of(const std::optional<command::Position>& position) {
   return position ? position->text() : std::string();
@@ -35,7 +38,9 @@ Error to_error(const command::ErrorReply& reply) {
   Error error = make_error(static_cast<ErrorCode>(reply.error.code), reply.error.detail);
   if (error.message.empty()) error.message = "the broker refused it: " + std::string(to_string(error.code));
   if (!reply.channel.empty()) error.message = reply.channel + ": " + error.message;
-  if (reply.retry_after_s) error.retry_after = std::chrono::seconds(*reply.retry_after_s);
+  if (reply.retry_after_s) {
+    error.retry_after = seconds(std::clamp<std::int64_t>(*reply.retry_after_s, 0, retry_after_max.count()));
+  }
   return error;
 }
 
@@ -81,6 +86,11 @@ void Core::on_reply(command::Reply& reply) {
     return on_auth_answer(failed == nullptr ? &reply : nullptr, error ? &*error : nullptr);
   }
   if (id != nullptr && *id > 0) {
+    // It was surely not carried out: this process may be handing over to another one, or its engine is away.
+    if (failed != nullptr && failed->error.code == crier::ErrorCode::unavailable && outbox_.put_back(*id)) {
+      if (!send_again_at_) send_again_at_ = port_.now() + to_error(*failed).retry_after.value_or(send_again_after);
+      return;
+    }
     const Done done = outbox_.answered(*id);
     if (done && failed == nullptr) call(done, &reply, nullptr);
     if (done && failed != nullptr) {
@@ -114,6 +124,7 @@ void Core::on_subscribed(command::Subscribed& reply) {
     subscription = find(reply.channel);
     if (subscription && subscription->phase != Subscription::Phase::waiting) return;
     if (!subscription) {
+      if (subscriptions_.size() >= options_.subscriptions_max) return tell_of_too_many();
       subscription = std::make_shared<Subscription>();
       subscription->channel = reply.channel;
       subscription->handlers = handlers_.token_channels;
@@ -141,6 +152,13 @@ void Core::on_subscribed(command::Subscribed& reply) {
   call(subscription->handlers.on_subscribed, told);
 }
 
+// Of a connection's surplus channels one is told: a token may have as many as it likes.
+void Core::tell_of_too_many() {
+  if (std::exchange(told_of_too_many_, true)) return;
+  tell(make_error(ErrorCode::limit_exceeded,
+                  "the token subscribes more channels than subscriptions_max: the messages of the others are dropped"));
+}
+
 // What another moment may mend is tried again; what the token lacks waits for the next token.
 void Core::on_subscribe_refused(std::int64_t id, const command::ErrorReply& reply) {
   auto taken = subscribing_.extract(id);
@@ -154,6 +172,12 @@ void Core::on_subscribe_refused(std::int64_t id, const command::ErrorReply& repl
       if (subscription->renewed) return end_subscription(subscription, error);
       subscription->renewed = true;
       send_unsubscribe(subscription->channel);
+      return send_subscribe(subscription);
+    case ErrorCode::forbidden:
+      // Who may subscribe may still not read the past (`history_access`). `since` was our own wish then, and the cut is
+      // told as one that may have lost messages.
+      if (!subscription->was_live || subscription->position.empty()) return end_subscription(subscription, error);
+      subscription->position.clear();
       return send_subscribe(subscription);
     case ErrorCode::rate_limited:
     case ErrorCode::unavailable:

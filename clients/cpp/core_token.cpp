@@ -10,7 +10,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds lead_max{60};  // before a token's end, to get another one
-constexpr seconds ask_again{5};  // after the source had none
+constexpr seconds ask_again{5};  // after the source had none, or the same one again
+constexpr seconds refresh_min{1};
 
 }  // namespace
 
@@ -27,17 +28,23 @@ void Core::plan_refresh(std::optional<std::int64_t> expires_in_s) {
   const auto life = std::chrono::milliseconds(seconds(std::clamp<std::int64_t>(*expires_in_s, 0, 1LL << 31)));
   const auto lead = std::min<std::chrono::milliseconds>(lead_max, life / 10 + seconds(1));
   token_ends_at_ = port_.now() + life;
-  refresh_at_ = *token_ends_at_ - std::min(lead, life / 2);
+  refresh_at_ = std::max(*token_ends_at_ - std::min(lead, life / 2), port_.now() + refresh_min);
 }
 
 void Core::on_token(std::uint64_t question, Result<std::string> token) {
-  if (question != question_ || !asking_ || state_ == State::closed) return;
+  if (question < oldest_question_ || !asking_ || state_ == State::closed) return;
+  // A source may be slower than connect_timeout: what it gives for an earlier attempt is as good. Of its failures only
+  // the newest counts.
+  if (!token && question != question_) return;
   asking_ = false;
+  oldest_question_ = question_ + 1;
   if (token && (token->empty() || check_options({.token = *token}))) {
     token = make_error(ErrorCode::unauthorized, "the token source gave something that is no token");
   }
   const bool connected = state_ == State::connected;
-  if (token) {
+  if (token && connected && *token == token_) {
+    refresh_at_ = port_.now() + ask_again;
+  } else if (token) {
     token_ = std::move(*token);
     token_ends_at_.reset();
     if (connected) {
@@ -56,17 +63,18 @@ void Core::on_token(std::uint64_t question, Result<std::string> token) {
 }
 
 // The broker does not take the token that we have. One that is fetched now may be better; if that one is refused as
-// well, nobody can help.
-void Core::renew_token(LinkEnd end) {
+// well, nobody can help. With `after_delay` it had been taken first: not to be asked for as fast as it is refused.
+void Core::renew_token(LinkEnd end, bool after_delay) {
   if (!options_.token_source || fresh_token_) return finish(std::move(end.error));
   fresh_token_ = true;
   token_.clear();
+  oldest_question_ = question_ + 1;
+  if (after_delay) return retry(end);
   StateChange change;
   change.state = State::waiting;
   change.error = end.error;
   set_state(std::move(change));
-  if (state_ != State::waiting) return;
-  asking_ = false;
+  if (abandoned_ || state_ != State::waiting) return;
   ask_token(TokenReason::refused);
   attempt_deadline_ = port_.now() + options_.connect_timeout;
   set_state({.state = State::connecting});

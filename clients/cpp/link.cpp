@@ -25,7 +25,11 @@ constexpr std::size_t pongs_bytes_max = 64 * 1024;
 
 Link::Link(const asio::any_io_executor& executor, std::shared_ptr<const LinkSettings> settings,
            std::weak_ptr<LinkOwner> owner)
-    : settings_(std::move(settings)), owner_(std::move(owner)), resolver_(executor), socket_(executor) {}
+    : settings_(std::move(settings)),
+      owner_(std::move(owner)),
+      resolver_(executor),
+      patience_(executor),
+      socket_(executor) {}
 
 void Link::start(const std::string& token) {
   token_ = token;
@@ -40,6 +44,7 @@ void Link::drop() {
   if (std::exchange(dropped_, true)) return;
   asio::error_code ignored;
   resolver_.cancel();
+  patience_.cancel();
   socket_.close(ignored);
 }
 
@@ -60,6 +65,7 @@ void Link::resolve() {
         if (error)
           return self->end(end_unreachable(self->settings_->url, "its name has no address: " + error.message()));
         for (const auto& one : found) self->endpoints_.emplace_back(one.endpoint());
+        self->share_ = self->settings_->connect_timeout / static_cast<int>(found.size() + 1);
         std::reverse(self->endpoints_.begin(), self->endpoints_.end());
         self->connect_next();
       });
@@ -71,11 +77,27 @@ void Link::connect_next() {
   endpoints_.pop_back();
   asio::error_code ignored;
   socket_.close(ignored);
+  if (!endpoints_.empty()) await_patience();
   socket_.async_connect(endpoint, [self = shared_from_this()](const asio::error_code& error) {
     if (self->dropped_) return;
-    if (!error) return self->on_connected();
-    self->last_failure_ = error.message();
+    // Too late to be cancelled, the patience has closed the socket of a connection that was just there.
+    self->patience_.cancel();
+    if (!error && self->socket_.is_open()) return self->on_connected();
+    const bool given_up = !error || error == asio::error::operation_aborted;
+    self->last_failure_ = given_up ? "no answer in time" : error.message();
     self->connect_next();
+  });
+}
+
+// An address that swallows what is sent to it must not use up the time of all others.
+void Link::await_patience() {
+  patience_.expires_after(share_);
+  patience_.async_wait([self = shared_from_this(), left = endpoints_.size()](const asio::error_code& error) {
+    // A wait that was over as something else happened is told without an error, too.
+    const bool over = self->dropped_ || self->endpoints_.size() != left || self->handshake_ || self->tls_;
+    if (error || over) return;
+    asio::error_code ignored;
+    self->socket_.close(ignored);
   });
 }
 
@@ -111,6 +133,13 @@ void Link::shake_hands() {
   buffer_.resize(read_bytes);
   write();
   read();
+}
+
+std::optional<LinkEnd> Link::refusal() {
+  if (!handshake_ || !answered_) return std::nullopt;
+  const auto step = handshake_->finish();
+  const auto* const refused = std::get_if<websocket::HandshakeRefused>(&step);
+  return refused == nullptr ? std::nullopt : std::optional(end_by_refusal(settings_->url, *refused));
 }
 
 // ---- Reading ----

@@ -5,6 +5,7 @@
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ssl/stream.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -39,6 +40,7 @@ struct LinkSettings {
   std::vector<http::Header> headers;
   bool compression = false;
   std::size_t incoming_bytes_max = 0;
+  std::chrono::milliseconds connect_timeout{};  // the addresses share it
 };
 
 class Link : public std::enable_shared_from_this<Link> {
@@ -54,6 +56,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void send(std::string_view text);
   void close(websocket::CloseCode code);
   void pause_reading(bool paused);
+  // Before the end of the handshake: what an answer without an end says by now, if its head has come.
+  [[nodiscard]] std::optional<LinkEnd> refusal();
   [[nodiscard]] TimePoint heard_at() const { return heard_at_; }
 
  private:
@@ -62,6 +66,7 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void resolve();
   void connect_next();
+  void await_patience();
   void on_connected();
   void shake_hands();
   void read();
@@ -78,6 +83,8 @@ class Link : public std::enable_shared_from_this<Link> {
   std::shared_ptr<const LinkSettings> settings_;
   std::weak_ptr<LinkOwner> owner_;
   asio::ip::tcp::resolver resolver_;
+  asio::steady_timer patience_;  // with the address that is being tried, while there are others
+  std::chrono::milliseconds share_{};
   Socket socket_;
   std::optional<asio::ssl::stream<Socket&>> tls_;
   std::vector<Endpoint> endpoints_;  // still to be tried, the next one last

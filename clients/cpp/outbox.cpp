@@ -1,5 +1,6 @@
 #include "clients/cpp/outbox.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/base/check.hpp"
@@ -26,7 +27,7 @@ void Outbox::push(Outbound command) {
 }
 
 const Outbound* Outbox::next() {
-  while (unsent_ < entries_.size() && entries_[unsent_].ended) ++unsent_;
+  while (unsent_ < entries_.size() && (entries_[unsent_].ended || entries_[unsent_].in_flight)) ++unsent_;
   return unsent_ < entries_.size() ? &entries_[unsent_].command : nullptr;
 }
 
@@ -34,6 +35,7 @@ void Outbox::sent() {
   CRIER_ASSERT(unsent_ < entries_.size());
   Entry& entry = entries_[unsent_];
   entry.was_sent = true;
+  entry.in_flight = true;
   ++unsent_;
   if (!entry.command.done) {
     end(entry);
@@ -52,21 +54,45 @@ Ended Outbox::refuse_next(Error error) {
   return ended;
 }
 
-Done Outbox::answered(std::int64_t id) {
-  if (id < front_id_ || id >= next_id()) return {};
+Outbox::Entry* Outbox::find(std::int64_t id) {
+  if (id < front_id_ || id >= next_id()) return nullptr;
   Entry& entry = entries_[static_cast<std::size_t>(id - front_id_)];
-  if (entry.ended) return {};
-  Done done = std::move(entry.command.done);
-  end(entry);
+  return entry.ended ? nullptr : &entry;
+}
+
+Done Outbox::answered(std::int64_t id) {
+  Entry* const entry = find(id);
+  if (entry == nullptr) return {};
+  Done done = std::move(entry->command.done);
+  end(*entry);
   drop_ended();
   return done;
 }
 
+// It is in flight already, and stays so: what is behind it goes on.
+bool Outbox::put_back(std::int64_t id) {
+  Entry* const entry = find(id);
+  if (entry == nullptr || !entry->in_flight || !entry->command.resend) return false;
+  if (!std::exchange(entry->put_back, true)) put_back_.push_back(id);
+  return true;
+}
+
+void Outbox::release() {
+  for (const std::int64_t id : std::exchange(put_back_, {})) {
+    Entry* const entry = find(id);
+    if (entry == nullptr) continue;
+    entry->in_flight = false;
+    entry->put_back = false;
+    unsent_ = std::min(unsent_, static_cast<std::size_t>(id - front_id_));
+  }
+}
+
 std::vector<Ended> Outbox::cut(const Error& error) {
   std::vector<Ended> ended;
-  for (std::size_t i = 0; i < unsent_; ++i) {
-    Entry& entry = entries_[i];
-    if (entry.ended || entry.command.resend) continue;
+  put_back_.clear();
+  for (Entry& entry : entries_) {
+    entry.put_back = false;
+    if (entry.ended || !std::exchange(entry.in_flight, false) || entry.command.resend) continue;
     ended.push_back({std::move(entry.command.done), error});
     end(entry);
   }
@@ -99,13 +125,15 @@ std::optional<TimePoint> Outbox::deadline() const {
 void Outbox::end(Entry& entry) {
   CRIER_ASSERT(!entry.ended && bytes_ >= entry.bytes);
   entry.ended = true;
-  bytes_ -= entry.bytes;
+  // Behind a command without an answer its place remains, and counts as long as it does.
+  bytes_ -= entry.bytes - entry_bytes;
   std::string().swap(entry.command.text);
 }
 
 void Outbox::drop_ended() {
   while (!entries_.empty() && entries_.front().ended) {
     entries_.pop_front();
+    bytes_ -= entry_bytes;
     ++front_id_;
     if (unsent_ > 0) --unsent_;
   }

@@ -49,6 +49,10 @@ class Outbox {
   [[nodiscard]] Ended refuse_next(Error error);
   // The end of command `id`, or nothing where nobody waits for it (any more).
   [[nodiscard]] Done answered(std::int64_t id);
+  // The broker has surely not carried out command `id`: it waits for release() or cut(), and is sent again then, if it
+  // may be. False: it may not, or nobody waits for it.
+  [[nodiscard]] bool put_back(std::int64_t id);
+  void release();
 
   // The connection is gone. What was in flight ends with `error`, but for what may be sent again.
   [[nodiscard]] std::vector<Ended> cut(const Error& error);
@@ -66,10 +70,13 @@ class Outbox {
   struct Entry {
     Outbound command;
     std::size_t bytes = 0;
-    bool was_sent = false;
+    bool was_sent = false;   // once at least, and may have been carried out
+    bool in_flight = false;  // on this connection
+    bool put_back = false;   // in flight, but for release()
     bool ended = false;
   };
 
+  [[nodiscard]] Entry* find(std::int64_t id);
   void end(Entry& entry);
   void drop_ended();
 
@@ -77,7 +84,8 @@ class Outbox {
   std::size_t bytes_ = 0;
   std::int64_t front_id_ = 1;  // of entries_.front(), or of the next one
   std::deque<Entry> entries_;  // their ids are consecutive
-  std::size_t unsent_ = 0;     // the first that is not in flight; those before it are, or have ended
+  std::vector<std::int64_t> put_back_;
+  std::size_t unsent_ = 0;  // those before it are in flight, or have ended
 };
 
 }  // namespace crier::client

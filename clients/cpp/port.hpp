@@ -3,10 +3,12 @@
 
 #include <crier/options.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "clients/cpp/outbox.hpp"
+#include "clients/cpp/verdict.hpp"
 #include "protocol/websocket/close_code.hpp"
 
 namespace crier::client {
@@ -21,6 +23,8 @@ class Port {
 
   // Begins an attempt: Core::on_open or Core::on_end follows.
   virtual void connect(const std::string& token) = 0;
+  // What an attempt would end with, had its connection ended now: an answer of HTTP's whose end did not come.
+  [[nodiscard]] virtual std::optional<LinkEnd> refusal() = 0;
   // Cuts the connection or the attempt; nothing more is heard of it.
   virtual void drop() = 0;
   // Can a message be sent? If not, Core::on_ready follows.

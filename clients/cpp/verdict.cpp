@@ -1,5 +1,7 @@
 #include "clients/cpp/verdict.hpp"
 
+#include <algorithm>
+
 namespace crier::client {
 
 namespace {
@@ -88,7 +90,9 @@ LinkEnd end_by_refusal(const Url& url, const websocket::HandshakeRefused& refuse
   text.append(refused.detail.empty() ? advice(refused.status) : std::string_view(refused.detail));
   LinkEnd end{make_error(code_for_status(refused), std::move(text)), remedy_for_status(refused.status)};
   end.error.http_status = refused.status;
-  if (refused.retry_after_s) end.error.retry_after = std::chrono::seconds(*refused.retry_after_s);
+  if (refused.retry_after_s) {
+    end.error.retry_after = std::min(std::chrono::seconds(*refused.retry_after_s), retry_after_max);
+  }
   return end;
 }
 

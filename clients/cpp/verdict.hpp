@@ -1,6 +1,7 @@
 // Why a connection ended, and whether trying again can help: the one place where that is decided.
 #pragma once
 
+#include <chrono>
 #include <crier/result.hpp>
 #include <string>
 #include <string_view>
@@ -11,6 +12,9 @@
 #include "protocol/websocket/frame.hpp"
 
 namespace crier::client {
+
+// What a broker may have us wait for, at most.
+inline constexpr std::chrono::seconds retry_after_max{3600};
 
 enum class Remedy : std::uint8_t {
   retry,                    // with backoff

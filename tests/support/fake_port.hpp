@@ -24,6 +24,7 @@ class FakePort : public client::Port {
   std::optional<client::TimePoint> wanted_time;
   std::optional<websocket::CloseCode> closed_with;
   client::TimePoint heard{};
+  std::optional<client::LinkEnd> refused;  // what refusal() says
   bool linked = false;
   bool is_ready = true;
   bool reading_paused = false;
@@ -37,6 +38,7 @@ class FakePort : public client::Port {
     heard = time;
     closed_with.reset();
   }
+  std::optional<client::LinkEnd> refusal() override { return std::exchange(refused, {}); }
   void drop() override { linked = false; }
   bool ready() override { return linked && is_ready; }
   void send(std::string_view text) override { sent.emplace_back(text); }
@@ -77,11 +79,16 @@ class FakePort : public client::Port {
     core->on_time();
     run();
   }
+  // With all that is wished for meanwhile.
   void pass(std::chrono::milliseconds duration) {
-    time += duration;
+    const client::TimePoint end = time + duration;
+    while (wanted_time && *wanted_time <= end) wait_for_wish();
+    time = end;
     core->on_time();
     run();
   }
+  // The process is stopped meanwhile.
+  void stand_still(std::chrono::milliseconds duration) { time += duration; }
   std::vector<std::string> take_sent() { return std::exchange(sent, {}); }
 };
 

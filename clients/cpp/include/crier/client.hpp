@@ -77,7 +77,8 @@ class Client {
   // One message for many channels; `publication.channel` is not used. One result for each channel, in their order.
   [[nodiscard]] Result<void> broadcast(std::vector<std::string> channels, Publication publication,
                                        ReplyHandler<std::vector<Result<Published>>> handler);
-  // Calls `handler` once, as soon as the outbox is at most half full and takes publishes again.
+  // Calls `handler` once, as soon as the outbox is at most half full and has more room than now: whoever waits with
+  // something larger than that may have to wait again.
   void on_room(std::function<void()> handler);
   [[nodiscard]] std::size_t outbox_bytes() const;
 

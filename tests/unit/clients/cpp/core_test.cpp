@@ -1,51 +1,8 @@
-// The life of a client's connection, and what is sent over it.
-#include "clients/cpp/core.hpp"
-
-#include <gtest/gtest.h>
-
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "tests/support/fake_port.hpp"
+// What is sent over a client's connection, and what becomes of it.
+#include "tests/unit/clients/cpp/core_fixture.hpp"
 
 namespace crier::client {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using testing::FakePort;
-
-class CoreTest : public ::testing::Test {
- protected:
-  void make(Options options = {}) {
-    ClientHandlers handlers;
-    handlers.on_state = [this](const StateChange& change) { states.push_back(change); };
-    handlers.on_error = [this](const Error& error) { errors.push_back(error); };
-    core = std::make_unique<Core>(port, std::move(options), std::move(handlers));
-    port.core = core.get();
-  }
-  void connect() {
-    core->start();
-    port.run();
-    port.welcome();
-  }
-  PublishHandler keep() {
-    return [this](const Result<Published>& result) { results.push_back(result); };
-  }
-  void publish(std::string data, bool retry = false) {
-    const auto taken = core->publish({.channel = "news", .data = std::move(data), .retry = retry}, keep());
-    ASSERT_TRUE(taken) << taken.error().message;
-  }
-
-  FakePort port;
-  std::unique_ptr<Core> core;
-  std::vector<StateChange> states;
-  std::vector<Error> errors;
-  std::vector<Result<Published>> results;
-};
-
-using Strings = std::vector<std::string>;
 
 // ---- Publishing ----
 
@@ -159,6 +116,48 @@ TEST_F(CoreTest, Refuses_as_a_value_what_has_no_room_and_says_when_there_is_some
   EXPECT_EQ(large.error().code, ErrorCode::too_large);
 }
 
+TEST_F(CoreTest, Calls_who_waits_for_room_only_when_there_is_more_of_it_than_before) {
+  Options options;
+  options.outbox_bytes_max = 4000;
+  make(options);
+  connect();
+  publish("1");
+  publish("2");
+  port.run();
+  int calls = 0;
+  std::function<void()> again = [&] {
+    ++calls;
+    const auto taken = core->publish({.channel = "news", .data = '"' + std::string(3700, 'x') + '"'}, keep());
+    if (!taken) core->on_room(again);
+  };
+  core->on_room(again);
+  for (int i = 0; i < 10; ++i) port.run();
+  EXPECT_EQ(calls, 0);
+  port.say(R"({"op":"published","id":1,"channel":"news"})");
+  for (int i = 0; i < 10; ++i) port.run();
+  EXPECT_EQ(calls, 1);
+  port.say(R"({"op":"published","id":2,"channel":"news"})");
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(port.take_sent().size(), 2U);
+}
+
+TEST_F(CoreTest, Counts_what_is_kept_behind_a_command_that_gets_no_answer) {
+  Options options;
+  options.outbox_bytes_max = 10'000;
+  make(options);
+  connect();
+  publish("0");
+  int taken = 0;
+  for (; taken < 1000; ++taken) {
+    if (!core->publish({.channel = "news", .data = "1"}, keep())) break;
+    port.run();
+    port.say(R"({"op":"published","id":)" + std::to_string(taken + 2) + R"(,"channel":"news"})");
+  }
+  EXPECT_LT(taken, 1000);
+  port.say(R"({"op":"published","id":1,"channel":"news"})");
+  EXPECT_EQ(core->outbox().bytes(), 0U);
+}
+
 TEST_F(CoreTest, Refuses_what_is_over_the_brokers_limit_as_soon_as_that_is_known) {
   make();
   publish('"' + std::string(2'000'000, 'x') + '"');
@@ -178,7 +177,7 @@ TEST_F(CoreTest, Takes_all_of_a_batch_or_nothing_and_answers_it_at_once) {
   std::vector<Result<Published>> answers;
   const auto handler = [&](std::vector<Result<Published>> all) { answers = std::move(all); };
   std::vector<Publication> many(20, Publication{.channel = "news", .data = "1"});
-  EXPECT_EQ(core->publish_batch(many, handler).error().code, ErrorCode::queue_full);
+  EXPECT_EQ(core->publish_batch(many, handler).error().code, ErrorCode::too_large) << "no room will ever do";
   EXPECT_TRUE(core->outbox().empty());
   many.resize(2);
   ASSERT_TRUE(core->publish_batch(many, handler));
@@ -234,6 +233,50 @@ TEST_F(CoreTest, Fails_after_a_cut_what_was_in_flight_and_sends_again_what_has_a
   EXPECT_EQ(results.size(), 3U);
 }
 
+TEST_F(CoreTest, Sends_again_after_unavailable_what_has_a_key_on_this_connection_or_on_the_next) {
+  make();
+  connect();
+  publish("1", true);
+  publish("2");
+  port.run();
+  port.take_sent();
+  for (const char* const id : {"1", "2"}) {
+    port.say(R"({"op":"error","id":)" + std::string(id) +
+             R"(,"command":"publish","channel":"news","code":"unavailable","message":"m"})");
+  }
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].error().code, ErrorCode::unavailable);
+  EXPECT_EQ(port.take_sent(), Strings{});
+  port.pass(milliseconds(999));
+  EXPECT_EQ(port.take_sent(), Strings{});
+  port.pass(milliseconds(1));
+  const Strings again = port.take_sent();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_NE(again[0].find(R"("id":1,)"), std::string::npos);
+  port.say(R"({"op":"error","id":1,"command":"publish","channel":"news","code":"unavailable","message":"m"})");
+  port.lose();
+  port.wait_for_wish();
+  port.welcome();
+  EXPECT_EQ(port.take_sent(), again);
+  port.say(R"({"op":"published","id":1,"channel":"news","position":"e:1"})");
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[1]->position, "e:1");
+  EXPECT_EQ(core->outbox().bytes(), 0U);
+}
+
+TEST_F(CoreTest, Sends_again_after_unavailable_no_longer_than_command_timeout) {
+  make();
+  connect();
+  publish("1", true);
+  port.run();
+  for (int i = 0; i < 100 && results.empty(); ++i) {
+    port.say(R"({"op":"error","id":1,"command":"publish","channel":"news","code":"unavailable","message":"m"})");
+    port.pass(seconds(1));
+  }
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].error().code, ErrorCode::timeout);
+}
+
 TEST_F(CoreTest, Publishes_nothing_while_offline_where_that_is_asked_for) {
   Options options;
   options.offline = Offline::refuse;
@@ -260,234 +303,6 @@ TEST_F(CoreTest, Gives_up_on_a_command_after_command_timeout_and_says_whether_it
   ASSERT_EQ(results.size(), 2U);
   EXPECT_EQ(results[1].error().code, ErrorCode::timeout);
   EXPECT_EQ(core->state(), State::connected);
-}
-
-TEST_F(CoreTest, Waits_longer_and_longer_with_full_jitter_and_never_longer_than_max) {
-  Options options;
-  options.backoff = {milliseconds(500), milliseconds(20'000)};
-  make(options);
-  core->start();
-  port.run();
-  port.chance = 499;
-  std::vector<milliseconds::rep> waits;
-  for (int i = 0; i < 8; ++i) {
-    port.lose(end_unreachable({}, "refused"));
-    waits.push_back(states.back().retry_in.count());
-    EXPECT_EQ(states.back().state, State::waiting);
-    EXPECT_EQ(states.back().error->code, ErrorCode::unreachable);
-    port.wait_for_wish();
-  }
-  EXPECT_EQ(waits, (std::vector<milliseconds::rep>{499, 499, 499, 499, 499, 499, 499, 499}));
-  port.chance = 19'999;
-  port.lose(end_unreachable({}, "refused"));
-  EXPECT_EQ(states.back().retry_in.count(), 19'999);
-  port.wait_for_wish();
-  port.chance = 20'000;
-  port.lose(end_unreachable({}, "refused"));
-  EXPECT_EQ(states.back().retry_in.count(), 20'000);
-  port.wait_for_wish();
-  port.chance = 20'001;
-  port.lose(end_unreachable({}, "refused"));
-  EXPECT_EQ(states.back().retry_in.count(), 0);
-}
-
-TEST_F(CoreTest, Begins_with_short_waits_again_after_a_connection_that_lasted) {
-  make();
-  connect();
-  port.chance = 501;
-  port.lose();
-  EXPECT_EQ(states.back().retry_in.count(), 0);  // 501 modulo 501
-  port.wait_for_wish();
-  port.welcome();
-  port.lose();
-  EXPECT_EQ(states.back().retry_in.count(), 501);  // the second in a row: up to 1000
-  port.wait_for_wish();
-  port.welcome();
-  port.pass(seconds(6));
-  port.lose();
-  EXPECT_EQ(states.back().retry_in.count(), 0);
-}
-
-TEST_F(CoreTest, Comes_back_at_once_from_a_drain_and_not_before_Retry_After) {
-  make();
-  connect();
-  port.chance = 77;
-  port.say(R"({"op":"drain","reconnect_in":100})");
-  EXPECT_EQ(core->state(), State::connected);
-  port.lose(end_by_close(websocket::CloseCode::service_restart, ""));
-  EXPECT_EQ(states[2].state, State::waiting);
-  EXPECT_EQ(states[2].retry_in.count(), 0);
-  port.wait_for_wish();
-  EXPECT_EQ(core->state(), State::connecting);
-  port.lose(end_by_refusal({}, {503, 3, "", "the broker stops"}));
-  EXPECT_EQ(states.back().retry_in.count(), 3077);
-  EXPECT_EQ(states.back().error->http_status, 503);
-}
-
-TEST_F(CoreTest, Ends_for_good_where_trying_again_cannot_help_and_tells_everybody) {
-  make();
-  connect();
-  publish("1");
-  port.run();
-  publish("2");
-  Error ended;
-  ASSERT_TRUE(core->subscribe("a", {}, {.on_ended = [&](const Error& error) { ended = error; }}));
-  port.lose(end_by_close(websocket::CloseCode::disconnected, "by an operator"));
-  EXPECT_EQ(core->state(), State::closed);
-  EXPECT_EQ(states.back().error->close_code, 4003);
-  EXPECT_EQ(ended.close_code, 4003);
-  ASSERT_EQ(results.size(), 2U);
-  EXPECT_EQ(results[0].error().code, ErrorCode::connection_lost);
-  EXPECT_EQ(core->publish({.channel = "a", .data = "1"}, keep()).error().code, ErrorCode::closed);
-  EXPECT_EQ(core->subscribe("a", {}, {}).error().code, ErrorCode::closed);
-}
-
-TEST_F(CoreTest, Takes_what_never_worked_for_a_mistake_and_the_same_for_a_disturbance_later) {
-  make();
-  core->start();
-  port.run();
-  port.lose(end_by_fault({}, {"is no HTTP/1.1"}));
-  EXPECT_EQ(core->state(), State::closed);
-  EXPECT_EQ(states.back().error->code, ErrorCode::not_crier);
-
-  make();
-  connect();
-  port.lose();
-  port.wait_for_wish();
-  port.lose(end_by_tls({}, "the certificate has expired"));
-  EXPECT_EQ(core->state(), State::waiting);
-}
-
-TEST_F(CoreTest, Takes_nothing_for_a_broker_that_does_not_begin_with_welcome) {
-  make();
-  core->start();
-  port.run();
-  port.say(R"({"op":"pong"})");
-  EXPECT_EQ(core->state(), State::closed);
-  EXPECT_EQ(states.back().error->code, ErrorCode::not_crier);
-  EXPECT_FALSE(port.linked);
-
-  make();
-  core->start();
-  port.run();
-  port.say("hello");
-  EXPECT_EQ(states.back().error->code, ErrorCode::not_crier);
-}
-
-TEST_F(CoreTest, Cuts_an_attempt_that_leads_to_no_welcome_in_time) {
-  make();
-  core->start();
-  port.run();
-  port.chance = 1;
-  port.pass(seconds(9));
-  EXPECT_TRUE(port.linked);
-  port.pass(seconds(1));
-  EXPECT_FALSE(port.linked);
-  EXPECT_EQ(states.back().error->code, ErrorCode::unreachable);
-  EXPECT_EQ(core->state(), State::waiting);
-}
-
-TEST_F(CoreTest, Pings_after_silence_and_cuts_a_link_that_stays_silent) {
-  make();
-  connect();
-  port.wait_for_wish();
-  EXPECT_EQ(port.time, port.heard + seconds(25));
-  EXPECT_EQ(port.take_sent(), (Strings{R"({"op":"ping"})"}));
-  port.say(R"({"op":"pong"})");
-  port.pass(seconds(24));
-  EXPECT_TRUE(port.take_sent().empty());
-  port.pass(seconds(1));
-  EXPECT_EQ(port.take_sent().size(), 1U);
-  port.chance = 1;
-  port.wait_for_wish();
-  EXPECT_FALSE(port.linked);
-  EXPECT_EQ(states.back().error->code, ErrorCode::connection_lost);
-}
-
-TEST_F(CoreTest, Holds_nobodys_silence_against_the_link_while_it_does_not_read) {
-  make();
-  connect();
-  core->pause(true);
-  EXPECT_TRUE(port.reading_paused);
-  port.pass(std::chrono::minutes(10));
-  EXPECT_TRUE(port.linked);
-  EXPECT_TRUE(port.take_sent().empty());
-}
-
-// ---- Closing ----
-
-TEST_F(CoreTest, Waits_at_close_for_what_is_on_its_way_then_says_goodbye) {
-  make();
-  publish("1");
-  core->start();
-  bool done = false;
-  core->close([&] { done = true; });
-  port.run();
-  EXPECT_EQ(core->publish({.channel = "a", .data = "1"}, keep()).error().code, ErrorCode::closed);
-  port.welcome();
-  EXPECT_EQ(port.take_sent().size(), 1U);
-  EXPECT_FALSE(port.closed_with);
-  port.say(R"({"op":"published","id":1,"channel":"news"})");
-  EXPECT_EQ(port.closed_with, websocket::CloseCode::normal);
-  EXPECT_FALSE(done);
-  port.lose(end_by_close(websocket::CloseCode::normal, ""));
-  EXPECT_TRUE(done);
-  EXPECT_EQ(states.back().state, State::closed);
-  EXPECT_FALSE(states.back().error);
-  EXPECT_FALSE(port.wanted_time) << "nothing may keep the user's context running";
-}
-
-TEST_F(CoreTest, Closes_after_close_timeout_whoever_does_not_answer) {
-  make();
-  connect();
-  publish("1");
-  bool done = false;
-  core->close([&] { done = true; });
-  port.run();
-  port.pass(seconds(5));
-  EXPECT_TRUE(port.closed_with);
-  port.pass(seconds(1));
-  EXPECT_TRUE(done);
-  ASSERT_EQ(results.size(), 1U);
-  EXPECT_EQ(results[0].error().code, ErrorCode::connection_lost);
-}
-
-TEST_F(CoreTest, Closes_at_once_without_a_connection_and_with_nothing_to_do) {
-  make();
-  bool done = false;
-  core->close([&] { done = true; });
-  port.run();
-  EXPECT_TRUE(done);
-}
-
-TEST_F(CoreTest, Calls_no_handler_any_more_after_it_was_abandoned_by_one) {
-  make();
-  connect();
-  int calls = 0;
-  const auto handler = [&](const Result<Published>&) {
-    ++calls;
-    core->abandon();
-  };
-  ASSERT_TRUE(core->publish({.channel = "a", .data = "1"}, handler));
-  ASSERT_TRUE(core->publish({.channel = "a", .data = "2"}, handler));
-  port.run();
-  const std::size_t states_before = states.size();
-  port.lose(end_by_close(websocket::CloseCode::disconnected, ""));
-  EXPECT_LE(calls, 1);
-  EXPECT_EQ(states.size(), states_before + 1);
-}
-
-// ---- Options ----
-
-TEST(CoreOptions, Says_which_option_cannot_be_right) {
-  const auto fault = [](Options options) { return check_options(options).value_or(""); };
-  EXPECT_EQ(fault({}), "");
-  EXPECT_EQ(fault({.token = "a\r\nX: y"}).substr(0, 6), "token:");
-  EXPECT_EQ(fault({.token = "a", .token_source = [](TokenReason, const TokenReply&) {}}).substr(0, 5), "token");
-  EXPECT_EQ(fault({.backoff = {milliseconds(0), milliseconds(1)}}).substr(0, 8), "backoff:");
-  EXPECT_EQ(fault({.outbox_bytes_max = 1}).substr(0, 17), "outbox_bytes_max:");
-  EXPECT_EQ(fault({.connect_timeout = milliseconds(0)}).substr(0, 15), "connect_timeout");
-  EXPECT_EQ(fault({.headers = {{"X", "a\nb"}}}).substr(0, 8), "headers:");
 }
 
 }  // namespace

@@ -223,6 +223,48 @@ TEST_F(SubscriptionTest, Is_asked_for_again_after_rate_limited_and_in_time) {
   EXPECT_EQ(port.take_sent(), (Strings{R"({"op":"subscribe","id":-2,"channel":"a"})"}));
 }
 
+TEST_F(SubscriptionTest, Goes_on_without_the_past_where_it_may_not_read_it_and_says_that_messages_may_be_missing) {
+  make();
+  connect();
+  subscribe("a");
+  port.say(R"({"op":"subscribed","id":-1,"channel":"a","position":"e:1","replayed":0})");
+  reconnect();
+  port.take_sent();
+  take_told();
+  port.say(R"({"op":"error","id":-2,"command":"subscribe","channel":"a","code":"forbidden","message":"no history"})");
+  EXPECT_EQ(port.take_sent(), (Strings{R"({"op":"subscribe","id":-3,"channel":"a"})"}));
+  port.say(R"({"op":"subscribed","id":-3,"channel":"a","position":"e:9","replayed":0})");
+  EXPECT_EQ(take_told(), Strings{"subscribed e:9 again lost"});
+  reconnect();
+  port.say(R"({"op":"error","id":-4,"command":"subscribe","channel":"a","code":"forbidden","message":"no history"})");
+  port.say(R"({"op":"error","id":-5,"command":"subscribe","channel":"a","code":"forbidden","message":"nothing"})");
+  EXPECT_EQ(take_told(), Strings{"ended forbidden"});
+}
+
+TEST_F(SubscriptionTest, Ends_where_the_past_that_the_user_asked_for_may_not_be_read) {
+  make();
+  connect();
+  subscribe("a", {.since = "e:7"});
+  port.say(R"({"op":"error","id":-1,"command":"subscribe","channel":"a","code":"forbidden","message":"no history"})");
+  EXPECT_EQ(take_told(), Strings{"ended forbidden"});
+}
+
+TEST_F(SubscriptionTest, Waits_no_negative_time_and_no_eternity_before_it_asks_again) {
+  make();
+  connect();
+  for (const char* const after : {"-100000", "9007199254740991"}) {
+    subscribe("a");
+    port.say(R"({"op":"error","id":)" + std::to_string(after[0] == '-' ? -1 : -2) +
+             R"(,"command":"subscribe","channel":"a","code":"rate_limited","message":"m","retry_after":)" + after +
+             "}");
+    ASSERT_TRUE(errors.back().retry_after);
+    EXPECT_GE(*errors.back().retry_after, seconds(0));
+    EXPECT_LE(*errors.back().retry_after, std::chrono::hours(1));
+    ASSERT_TRUE(core->unsubscribe("a"));
+    port.run();
+  }
+}
+
 TEST_F(SubscriptionTest, Tells_who_comes_and_goes) {
   make();
   connect();
@@ -265,6 +307,34 @@ TEST_F(SubscriptionTest, Takes_the_tokens_own_channels_and_resumes_them_too) {
   port.say(R"({"op":"subscribed","id":-1,"channel":"inbox","position":"e:2","recovered":true,"replayed":2})");
   port.say(R"({"op":"message","channel":"inbox","data":3,"position":"e:3","time":1})");
   EXPECT_EQ(take_told(), (Strings{"subscribed e:2 again recovered", "message 3"}));
+}
+
+TEST_F(SubscriptionTest, Takes_no_more_of_the_tokens_channels_than_subscriptions_max_and_says_so_once) {
+  Options options;
+  options.subscriptions_max = 1;
+  make(options);
+  connect();
+  for (const char* const name : {"a", "b", "c"}) {
+    port.say(R"({"op":"subscribed","channel":")" + std::string(name) + R"(","position":"e:1","replayed":0})");
+    port.say(R"({"op":"message","channel":")" + std::string(name) + R"(","data":1,"position":"e:2","time":1})");
+  }
+  EXPECT_EQ(take_told(), (Strings{"subscribed e:1", "message 1"}));
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_NE(errors[0].message.find("subscriptions_max"), std::string::npos);
+}
+
+TEST_F(SubscriptionTest, Goes_on_with_the_tokens_own_channels_where_it_may_not_read_their_past) {
+  make();
+  connect();
+  port.say(R"({"op":"subscribed","channel":"inbox","position":"e:1","replayed":0})");
+  reconnect();
+  port.say(R"({"op":"subscribed","channel":"inbox","position":"e:3","replayed":0})");
+  port.take_sent();
+  take_told();
+  port.say(R"({"op":"error","id":-1,"command":"subscribe","channel":"inbox","code":"forbidden","message":"m"})");
+  EXPECT_EQ(port.take_sent(), (Strings{R"({"op":"subscribe","id":-2,"channel":"inbox"})"}));
+  port.say(R"({"op":"subscribed","id":-2,"channel":"inbox","position":"e:4","replayed":0})");
+  EXPECT_EQ(take_told(), (Strings{"subscribed e:4 again lost"}));
 }
 
 TEST_F(SubscriptionTest, Begins_anew_what_the_token_has_subscribed_before_it) {
@@ -334,7 +404,8 @@ TEST_F(TokenTest, Keeps_a_token_that_is_still_good_over_a_cut_and_asks_for_anoth
   port.welcome(R"(,"expires_in":100)");
   port.chance = 1;
   port.lose();
-  port.time += seconds(200);
+  port.stand_still(seconds(200));
+  port.wait_for_wish();
   port.wait_for_wish();
   EXPECT_EQ(port.asked.back(), TokenReason::expiring);
 }
@@ -357,11 +428,87 @@ TEST_F(TokenTest, Asks_for_another_one_after_4002_and_goes_on) {
   make_with_source();
   give(std::string("one"));
   port.welcome();
+  port.pass(seconds(6));
   port.lose(end_by_close(websocket::CloseCode::token_expired, ""));
   EXPECT_EQ(port.asked.back(), TokenReason::refused);
   give(std::string("two"));
   port.welcome();
   EXPECT_EQ(core->state(), State::connected);
+}
+
+TEST_F(TokenTest, Asks_no_faster_than_it_reconnects_where_every_token_is_taken_and_then_refused) {
+  make_with_source();
+  give(std::string("one"));
+  port.chance = 400;
+  for (std::size_t round = 1; round < 6; ++round) {
+    port.welcome();
+    port.lose(end_by_close(websocket::CloseCode::token_expired, ""));
+    EXPECT_EQ(port.asked.size(), round);
+    EXPECT_EQ(states.back().retry_in, milliseconds(400));
+    port.wait_for_wish();
+    ASSERT_EQ(port.asked.size(), round + 1);
+    EXPECT_EQ(port.asked.back(), TokenReason::refused);
+    give(std::string("another"));
+  }
+}
+
+TEST_F(TokenTest, Asks_no_source_any_more_after_it_was_abandoned) {
+  Options options;
+  options.token_source = [](TokenReason, const TokenReply&) {};
+  ClientHandlers all;
+  all.on_state = [this](const StateChange& change) {
+    if (change.state == State::waiting) core->abandon();
+  };
+  core = std::make_unique<Core>(port, std::move(options), std::move(all));
+  port.core = core.get();
+  core->start();
+  port.run();
+  give(std::string("one"));
+  port.welcome();
+  port.pass(seconds(6));
+  port.lose(end_by_close(websocket::CloseCode::token_expired, ""));
+  EXPECT_EQ(port.asked.size(), 1U);
+  EXPECT_FALSE(port.wanted_time) << "nothing may keep the user's context running";
+}
+
+TEST_F(TokenTest, Asks_at_most_once_a_second_for_tokens_that_are_over_at_once) {
+  make_with_source();
+  give(std::string("one"));
+  port.welcome(R"(,"expires_in":0)");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(port.asked.size(), static_cast<std::size_t>(i + 1));
+    port.pass(seconds(1));
+    give(std::string("token") + std::to_string(i));
+    port.say(R"({"op":"authenticated","id":)" + std::to_string(-1 - i) + R"(,"expires_in":0})");
+  }
+}
+
+TEST_F(TokenTest, Sends_no_token_that_the_broker_has_already_and_asks_again_later) {
+  make_with_source();
+  give(std::string("one"));
+  port.welcome(R"(,"expires_in":10)");
+  port.pass(seconds(9));
+  ASSERT_EQ(port.asked.size(), 2U);
+  port.take_sent();
+  give(std::string("one"));
+  EXPECT_EQ(port.take_sent(), Strings{});
+  port.pass(milliseconds(4999));
+  EXPECT_EQ(port.asked.size(), 2U);
+  port.pass(milliseconds(1));
+  EXPECT_EQ(port.asked.size(), 3U);
+}
+
+TEST_F(TokenTest, Asks_again_where_a_source_has_lost_a_question_and_takes_the_late_answer_of_a_slow_one) {
+  make_with_source();
+  const auto first = port.question;
+  port.pass(seconds(10));
+  EXPECT_EQ(port.asked.size(), 2U);
+  core->on_token(first, Error{.message = "too late"});
+  EXPECT_EQ(core->state(), State::connecting);
+  core->on_token(first, std::string("late"));
+  EXPECT_EQ(port.tokens, (Strings{"late"}));
+  give(std::string("second"));
+  EXPECT_EQ(port.tokens, (Strings{"late"}));
 }
 
 TEST_F(TokenTest, Gives_up_without_a_source) {
