@@ -273,11 +273,15 @@ void Core::check_heartbeat(TimePoint now) {
   }
 }
 
-// Late, and for the first time in a row? Then it is planned anew, and others' silence is not held against them yet.
+// Late? Then others' silence is not held against them yet. Once only: a loop may be late all the time.
 bool Core::put_off(TimePoint now) {
-  was_late_ = !was_late_ && planned_at_ < now - late_after;
-  if (was_late_) port_.want_time(now + put_off_by);
-  return was_late_;
+  if (!put_off_until_ && planned_at_ < now - late_after) put_off_until_ = now + put_off_by;
+  if (put_off_until_ && now < *put_off_until_) {
+    port_.want_time(*put_off_until_);
+    return true;
+  }
+  put_off_until_.reset();
+  return false;
 }
 
 void Core::on_time() {
@@ -326,6 +330,7 @@ void Core::plan_time() {
     consider(pinged_at_ ? *pinged_at_ + options_.heartbeat_timeout : port_.heard_at() + heartbeat_);
   }
   if (!subscribe_again_.empty()) consider(subscribe_again_.begin()->first);
+  if (put_off_until_) earliest = std::max(earliest, *put_off_until_);
   planned_at_ = earliest;
   if (earliest != TimePoint::max()) return port_.want_time(earliest);
   port_.want_no_time();

@@ -166,7 +166,7 @@ class Core {
   std::chrono::seconds heartbeat_{0};
   std::optional<TimePoint> attempt_deadline_, retry_at_, pinged_at_, close_deadline_, refresh_at_, send_again_at_;
   TimePoint planned_at_ = TimePoint::max();  // on_time is due then
-  bool was_late_ = false;                    // and has been put off once
+  std::optional<TimePoint> put_off_until_;   // since it came late
   std::optional<Error> last_failure_;        // since the last `welcome`
   std::vector<std::function<void()>> close_handlers_;
 

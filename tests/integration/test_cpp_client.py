@@ -14,7 +14,7 @@ import pytest
 from broker_process import BUILD, ROOT, SANITIZED, SANITIZER_REPORT, SLOWNESS, TLS_FOLDER, eventually, scaled
 from cpp_client_process import PATIENCE, PROGRAM, CppClient, CuttingProxy
 from recovery import pages, publish
-from tokens import SECRET, Service, token
+from tokens import SECRET, Service, may, token
 
 KEEP = '[namespace.default]\nhistory = { messages = 100_000, age = "1h" }\n'
 JWT = f'[server]\nhosts = ["127.0.0.1"]\n[auth.jwt]\nsecret = "{SECRET}"\n'
@@ -327,6 +327,21 @@ def test_a_channel_of_the_token_is_resumed_after_a_cut(start_broker, tmp_path):
         assert client.next("subscribed")["recovered"]
         publisher.answer("publish", channel="inbox", data=3)
         assert client.messages(2) == [2, 3]
+
+
+def test_a_cut_ends_no_subscription_of_who_may_not_read_the_past(start_broker, tmp_path):
+    broker = start_broker(config=JWT + '[namespace.default]\nhistory = { messages = 10 }\nhistory_access = "granted"\n')
+    mine = may("alice", subscribe=["room"], publish=["room", "inbox"], channels=["inbox"])
+    with CuttingProxy(broker.port) as proxy, CppClient(proxy.url, tmp_path, token=mine) as client:
+        client.next("subscribed")
+        client.subscribe("room")
+        proxy.cut_all()
+        again = [client.next("subscribed", "ended"), client.next("subscribed", "ended")]
+        assert {line.get("channel") for line in again} == {"room", "inbox"}
+        assert all(line["again"] and line["recovered"] is False for line in again)
+        for channel in ("room", "inbox"):
+            client.answer("publish", channel=channel, data=channel)
+            assert client.messages(1) == [channel]
 
 
 def test_a_service_manages(start_broker, tmp_path):

@@ -156,8 +156,8 @@ TEST_F(CoreTest, Hears_first_what_came_while_the_process_stood_still) {
   make();
   connect();
   publish("1");
+  publish("2");
   port.run();
-  core->on_ready();
   port.wait_for_wish();
   EXPECT_EQ(port.take_sent().back(), R"({"op":"ping"})");
   port.stand_still(std::chrono::minutes(5));
@@ -165,11 +165,13 @@ TEST_F(CoreTest, Hears_first_what_came_while_the_process_stood_still) {
   EXPECT_TRUE(port.linked);
   EXPECT_TRUE(results.empty());
   port.say(R"({"op":"published","id":1,"channel":"news"})");
+  EXPECT_GT(*port.wanted_time, port.time) << "there may be more to hear";
+  port.say(R"({"op":"published","id":2,"channel":"news"})");
   port.say(R"({"op":"pong"})");
-  ASSERT_EQ(results.size(), 1U);
-  EXPECT_TRUE(results[0]);
   port.wait_for_wish();
   EXPECT_TRUE(port.linked);
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_TRUE(results[0] && results[1]);
 }
 
 TEST_F(CoreTest, Holds_silence_against_the_link_after_it_stood_still_and_heard_nothing) {
