@@ -255,7 +255,7 @@ struct BlockingClient::Impl {
   std::thread thread;
 };
 
-BlockingClient::BlockingClient(Options options, std::size_t queue_bytes_max)
+BlockingClient::BlockingClient(const Options& options, std::size_t queue_bytes_max)
     : impl_(std::make_unique<Impl>(options, queue_bytes_max)) {}
 
 BlockingClient::~BlockingClient() {

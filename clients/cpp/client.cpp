@@ -135,7 +135,7 @@ class Client::Impl : public Port, public LinkOwner, public std::enable_shared_fr
   Core core_;
 };
 
-Client::Client(asio::any_io_executor executor, Options options, ClientHandlers handlers)
+Client::Client(asio::any_io_executor executor, const Options& options, ClientHandlers handlers)
     : impl_(std::make_shared<Impl>(std::move(executor), options, std::move(handlers))) {}
 
 Client::~Client() {
@@ -205,24 +205,25 @@ void Client::resume() {
   impl_->core().pause(false);
 }
 
-Result<void> Client::history(HistoryQuery query, ReplyHandler<HistoryPage> handler) {
-  return impl_->core().history(std::move(query), std::move(handler));
+Result<void> Client::history(const HistoryQuery& query, ReplyHandler<HistoryPage> handler) {
+  return impl_->core().history(query, std::move(handler));
 }
 
-Result<void> Client::presence(std::string channel, std::string cursor, ReplyHandler<MembersPage> handler) {
-  return impl_->core().presence(std::move(channel), std::move(cursor), std::move(handler));
+Result<void> Client::presence(const std::string& channel, const std::string& cursor,
+                              ReplyHandler<MembersPage> handler) {
+  return impl_->core().presence(channel, cursor, std::move(handler));
 }
 
-Result<void> Client::channels(ChannelsQuery query, ReplyHandler<ChannelsPage> handler) {
-  return impl_->core().channels(std::move(query), std::move(handler));
+Result<void> Client::channels(const ChannelsQuery& query, ReplyHandler<ChannelsPage> handler) {
+  return impl_->core().channels(query, std::move(handler));
 }
 
-Result<void> Client::disconnect(Target target, ReplyHandler<std::uint64_t> handler) {
-  return impl_->core().disconnect(std::move(target), std::move(handler));
+Result<void> Client::disconnect(const Target& target, ReplyHandler<std::uint64_t> handler) {
+  return impl_->core().disconnect(target, std::move(handler));
 }
 
-Result<void> Client::kick(std::string channel, Target target, ReplyHandler<std::uint64_t> handler) {
-  return impl_->core().kick(std::move(channel), std::move(target), std::move(handler));
+Result<void> Client::kick(const std::string& channel, const Target& target, ReplyHandler<std::uint64_t> handler) {
+  return impl_->core().kick(channel, target, std::move(handler));
 }
 
 Result<void> Client::ping(ReplyHandler<std::chrono::microseconds> handler) {

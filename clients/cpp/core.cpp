@@ -120,11 +120,11 @@ void Core::on_welcome(command::Welcome& welcome) {
   change.session = std::move(welcome.session);
   change.user = welcome.user.value_or("");
   change.server_version = std::move(welcome.version);
-  set_state(std::move(change));
+  set_state(change);
   port_.want_turn();
 }
 
-void Core::set_state(StateChange change) {
+void Core::set_state(const StateChange& change) {
   state_ = change.state;
   call(handlers_.on_state, change);
 }
@@ -202,7 +202,7 @@ void Core::retry(const LinkEnd& end) {
   change.state = State::waiting;
   change.error = end.error;
   change.retry_in = delay;
-  set_state(std::move(change));
+  set_state(change);
 }
 
 // The end: by close(), or with the reason why there is no point in going on.
@@ -227,7 +227,7 @@ void Core::finish(std::optional<Error> error) {
   StateChange change;
   change.state = State::closed;
   change.error = error;
-  set_state(std::move(change));
+  set_state(change);
   call_all(std::move(ended));
   if (error) {
     for (const auto& [name, subscription] : subscriptions) call(subscription->handlers.on_ended, *error);

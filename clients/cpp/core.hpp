@@ -67,11 +67,13 @@ class Core {
   [[nodiscard]] Result<void> unsubscribe(std::string_view channel);
   [[nodiscard]] std::string position(std::string_view channel) const;
   void pause(bool paused);
-  [[nodiscard]] Result<void> history(HistoryQuery query, ReplyHandler<HistoryPage> handler);
-  [[nodiscard]] Result<void> presence(std::string channel, std::string cursor, ReplyHandler<MembersPage> handler);
-  [[nodiscard]] Result<void> channels(ChannelsQuery query, ReplyHandler<ChannelsPage> handler);
-  [[nodiscard]] Result<void> disconnect(Target target, ReplyHandler<std::uint64_t> handler);
-  [[nodiscard]] Result<void> kick(std::string channel, Target target, ReplyHandler<std::uint64_t> handler);
+  [[nodiscard]] Result<void> history(const HistoryQuery& query, ReplyHandler<HistoryPage> handler);
+  [[nodiscard]] Result<void> presence(const std::string& channel, const std::string& cursor,
+                                      ReplyHandler<MembersPage> handler);
+  [[nodiscard]] Result<void> channels(const ChannelsQuery& query, ReplyHandler<ChannelsPage> handler);
+  [[nodiscard]] Result<void> disconnect(const Target& target, ReplyHandler<std::uint64_t> handler);
+  [[nodiscard]] Result<void> kick(const std::string& channel, const Target& target,
+                                  ReplyHandler<std::uint64_t> handler);
   [[nodiscard]] Result<void> ping(ReplyHandler<std::chrono::microseconds> handler);
   [[nodiscard]] const Outbox& outbox() const { return outbox_; }
   [[nodiscard]] State state() const { return state_; }
@@ -91,7 +93,7 @@ class Core {
   // core.cpp: the life of the connection
   void connect();
   void finish(std::optional<Error> error);
-  void set_state(StateChange change);
+  void set_state(const StateChange& change);
   void lose(LinkEnd end);
   void retry(const LinkEnd& end);
   void renew_token(LinkEnd end, bool after_delay);
@@ -120,7 +122,7 @@ class Core {
   void on_subscribe_refused(std::int64_t id, const command::ErrorReply& reply);
   void on_unsubscribed(const command::UnsubscribedPush& push);
   void on_gap(const command::Gap& gap);
-  void on_presence_change(PresenceChange change);
+  void on_presence_change(const PresenceChange& change);
   void end_subscription(const SubscriptionPtr& subscription, const Error& error);
   [[nodiscard]] SubscriptionPtr find(Name channel) const;
 

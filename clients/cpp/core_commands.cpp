@@ -52,7 +52,7 @@ Error wrong_answer() {
 // A Done for a handler of `Value`, made of a reply of one kind by `convert`.
 template <class Reply, class Value, class Convert>
 Done done_of(ReplyHandler<Value> handler, Convert convert) {
-  if (!handler) handler = [](Result<Value> /*result*/) {};
+  if (!handler) handler = [](const Result<Value>& /*result*/) {};
   return [handler = std::move(handler), convert](command::Reply* reply, const Error* error) {
     if (error != nullptr) return handler(*error);
     auto* const typed = std::get_if<Reply>(reply);
@@ -295,7 +295,7 @@ void Core::pause(bool paused) {
 
 // ---- Asking ----
 
-Result<void> Core::history(HistoryQuery query, ReplyHandler<HistoryPage> handler) {
+Result<void> Core::history(const HistoryQuery& query, ReplyHandler<HistoryPage> handler) {
   command::History history;
   history.channel = query.channel;
   auto since = parse_since(query.since);
@@ -315,7 +315,7 @@ Result<void> Core::history(HistoryQuery query, ReplyHandler<HistoryPage> handler
   return push({{}, history}, true, done_of<command::HistoryReply, HistoryPage>(std::move(handler), convert));
 }
 
-Result<void> Core::presence(std::string channel, std::string cursor, ReplyHandler<MembersPage> handler) {
+Result<void> Core::presence(const std::string& channel, const std::string& cursor, ReplyHandler<MembersPage> handler) {
   auto convert = [](command::PresenceReply& reply) -> Result<MembersPage> {
     MembersPage page;
     for (const auto& member : reply.members) page.members.push_back(to_member(member));
@@ -328,7 +328,7 @@ Result<void> Core::presence(std::string channel, std::string cursor, ReplyHandle
               done_of<command::PresenceReply, MembersPage>(std::move(handler), convert));
 }
 
-Result<void> Core::channels(ChannelsQuery query, ReplyHandler<ChannelsPage> handler) {
+Result<void> Core::channels(const ChannelsQuery& query, ReplyHandler<ChannelsPage> handler) {
   auto convert = [](command::ChannelsReply& reply) -> Result<ChannelsPage> {
     ChannelsPage page;
     for (auto& entry : reply.channels) page.channels.push_back({std::move(entry.channel), entry.subscribers});
@@ -340,13 +340,13 @@ Result<void> Core::channels(ChannelsQuery query, ReplyHandler<ChannelsPage> hand
               done_of<command::ChannelsReply, ChannelsPage>(std::move(handler), convert));
 }
 
-Result<void> Core::disconnect(Target target, ReplyHandler<std::uint64_t> handler) {
+Result<void> Core::disconnect(const Target& target, ReplyHandler<std::uint64_t> handler) {
   return push({{}, command::Disconnect{if_any(target.user), if_any(target.session)}}, false,
               done_of<command::Disconnected, std::uint64_t>(
                   std::move(handler), [](const command::Disconnected& reply) { return Result(reply.count); }));
 }
 
-Result<void> Core::kick(std::string channel, Target target, ReplyHandler<std::uint64_t> handler) {
+Result<void> Core::kick(const std::string& channel, const Target& target, ReplyHandler<std::uint64_t> handler) {
   return push({{}, command::Kick{if_any(target.user), if_any(target.session), channel}}, false,
               done_of<command::Kicked, std::uint64_t>(
                   std::move(handler), [](const command::Kicked& reply) { return Result(reply.count); }));

@@ -226,7 +226,7 @@ void Core::on_gap(const command::Gap& gap) {
   call(subscription->handlers.on_gap, Gap{gap.channel, gap.lost, gap.conflated});
 }
 
-void Core::on_presence_change(PresenceChange change) {
+void Core::on_presence_change(const PresenceChange& change) {
   const SubscriptionPtr subscription = find(change.channel);
   if (!subscription || subscription->phase != Subscription::Phase::live) return;
   call(subscription->handlers.on_presence, change);
@@ -244,14 +244,14 @@ void Core::on_push(command::Push& push) {
                    change.kind = PresenceChange::Kind::joined;
                    change.channel = std::move(join.channel);
                    change.member = to_member(join.member);
-                   on_presence_change(std::move(change));
+                   on_presence_change(change);
                  },
                  [&](command::Leave& leave) {
                    PresenceChange change;
                    change.kind = PresenceChange::Kind::left;
                    change.channel = std::move(leave.channel);
                    change.member = to_member(leave.member);
-                   on_presence_change(std::move(change));
+                   on_presence_change(change);
                  },
                  [&](command::PresencePush& presence) {
                    PresenceChange change;
@@ -260,7 +260,7 @@ void Core::on_push(command::Push& push) {
                    if (presence.members) change.members = to_members(*presence.members);
                    change.members_cursor = std::move(presence.cursor);
                    change.count = presence.count;
-                   on_presence_change(std::move(change));
+                   on_presence_change(change);
                  },
                  [&](const command::Gap& gap) { on_gap(gap); },
                  [&](const command::UnsubscribedPush& unsubscribed) { on_unsubscribed(unsubscribed); },

@@ -73,7 +73,7 @@ void Core::renew_token(LinkEnd end, bool after_delay) {
   StateChange change;
   change.state = State::waiting;
   change.error = end.error;
-  set_state(std::move(change));
+  set_state(change);
   if (abandoned_ || state_ != State::waiting) return;
   ask_token(TokenReason::refused);
   attempt_deadline_ = port_.now() + options_.connect_timeout;

@@ -39,7 +39,7 @@ class BlockingClient {
   // until some have been taken. While a call waits for its answer the queue may grow to four times that, since the
   // answer is behind the events; beyond it the call waits for the queue too, or ends with `timeout`.
   // A token source is called on the client's own thread.
-  explicit BlockingClient(Options options, std::size_t queue_bytes_max = std::size_t{4} * 1024 * 1024);
+  explicit BlockingClient(const Options& options, std::size_t queue_bytes_max = std::size_t{4} * 1024 * 1024);
   // As close().
   ~BlockingClient();
   BlockingClient(const BlockingClient&) = delete;

@@ -54,7 +54,7 @@ using PublishHandler = ReplyHandler<Published>;
 class Client {
  public:
   // Throws std::invalid_argument when the options cannot be right: a URL that is none, a file that cannot be read.
-  Client(asio::any_io_executor executor, Options options, ClientHandlers handlers = {});
+  Client(asio::any_io_executor executor, const Options& options, ClientHandlers handlers = {});
   // Cuts the connection. No handler runs any more.
   ~Client();
   Client(Client&&) noexcept;
@@ -94,12 +94,14 @@ class Client {
   void resume();
 
   // ---- Asking. Like publishes they wait for a connection, for at most command_timeout.
-  [[nodiscard]] Result<void> history(HistoryQuery query, ReplyHandler<HistoryPage> handler);
-  [[nodiscard]] Result<void> presence(std::string channel, std::string cursor, ReplyHandler<MembersPage> handler);
-  [[nodiscard]] Result<void> channels(ChannelsQuery query, ReplyHandler<ChannelsPage> handler);
+  [[nodiscard]] Result<void> history(const HistoryQuery& query, ReplyHandler<HistoryPage> handler);
+  [[nodiscard]] Result<void> presence(const std::string& channel, const std::string& cursor,
+                                      ReplyHandler<MembersPage> handler);
+  [[nodiscard]] Result<void> channels(const ChannelsQuery& query, ReplyHandler<ChannelsPage> handler);
   // For services: how many connections were closed, how many subscriptions ended.
-  [[nodiscard]] Result<void> disconnect(Target target, ReplyHandler<std::uint64_t> handler);
-  [[nodiscard]] Result<void> kick(std::string channel, Target target, ReplyHandler<std::uint64_t> handler);
+  [[nodiscard]] Result<void> disconnect(const Target& target, ReplyHandler<std::uint64_t> handler);
+  [[nodiscard]] Result<void> kick(const std::string& channel, const Target& target,
+                                  ReplyHandler<std::uint64_t> handler);
   // The broker's answer; how long it took.
   [[nodiscard]] Result<void> ping(ReplyHandler<std::chrono::microseconds> handler);
 
