@@ -340,7 +340,7 @@ Result<std::vector<Result<Published>>> BlockingClient::broadcast(std::vector<std
       });
 }
 
-Result<Subscribed> BlockingClient::subscribe(std::string channel, SubscribeOptions options) {
+Result<Subscribed> BlockingClient::subscribe(const std::string& channel, const SubscribeOptions& options) {
   const Impl::Waiting waiting(*impl_);
   auto live = make_promise<Result<Subscribed>>();
   auto answer = live->get_future();

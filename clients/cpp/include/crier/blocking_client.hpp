@@ -60,7 +60,7 @@ class BlockingClient {
                                                                  Publication publication);
 
   // Waits until the subscription is live, or refused.
-  [[nodiscard]] Result<Subscribed> subscribe(std::string channel, SubscribeOptions options = {});
+  [[nodiscard]] Result<Subscribed> subscribe(const std::string& channel, const SubscribeOptions& options = {});
   [[nodiscard]] Result<void> unsubscribe(std::string_view channel);
   [[nodiscard]] std::string position(std::string_view channel) const;
   // The next event; nullopt when none came in time, or, after close() or the end, when none is left.

@@ -279,7 +279,7 @@ TEST_F(CoreTest, Calls_no_handler_any_more_after_it_was_abandoned_by_one) {
 // ---- Options ----
 
 TEST(CoreOptions, Says_which_option_cannot_be_right) {
-  const auto fault = [](Options options) { return check_options(options).value_or(""); };
+  const auto fault = [](const Options& options) { return check_options(options).value_or(""); };
   EXPECT_EQ(fault({}), "");
   EXPECT_EQ(fault({.token = "a\r\nX: y"}).substr(0, 6), "token:");
   EXPECT_EQ(fault({.token = "a", .token_source = [](TokenReason, const TokenReply&) {}}).substr(0, 5), "token");
