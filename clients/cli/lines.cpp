@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <asio/error.hpp>
 #include <asio/post.hpp>
 #include <cerrno>
 #include <system_error>
@@ -74,7 +75,9 @@ void Lines::more(std::function<void()> done) {
   // Only waits: a read by the loop would make the descriptor, and the shell's with it, non-blocking.
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [this, done = std::move(done)](const asio::error_code& error) {
-                           if (error) return;
+                           if (error == asio::error::operation_aborted) return;
+                           // /dev/null, for one, cannot be waited for, which Asio finds out here.
+                           if (error) pollable_ = false;
                            read();
                            done();
                          });

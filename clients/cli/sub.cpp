@@ -103,6 +103,7 @@ class Subscriber {
     for (const std::string& channel : wish_.channels) subscribe(channel);
     client_.start();
     context_.run();
+    judge_output();
     if (!farewell_.text.empty()) tell(usage, farewell_.text);
     if (tell_where_) tell_where_to_go_on();
     return farewell_.exit_code;
@@ -136,6 +137,7 @@ class Subscriber {
       }
       tell_where_ = true;
       end({128 + signal, ""});
+      leave_soon();
       await_signal();
     });
   }
@@ -164,9 +166,11 @@ class Subscriber {
       there.count = subscribed.members.size();
       take_presence(there);
     }
-    // Where the stream begins, until a message says more.
-    if (!subscribed.position.empty() && !positions_.contains(subscribed.channel)) {
-      positions_[subscribed.channel] = subscribed.position;
+    // Where the stream begins, until a message says more: at first, and where the old positions are of no more use.
+    if (subscribed.position.empty()) return;
+    if (subscribed.recovered == false || !subscribed.again) {
+      on_their_way_.push_back({output_.given(), subscribed.channel, subscribed.position});
+      settle_positions();
     }
   }
 
@@ -222,36 +226,64 @@ class Subscriber {
     if (output_.waiting() > output_bytes_max && !std::exchange(paused_, true)) client_.pause();
   }
 
-  void output_changed() {
+  void settle_positions() {
     while (!on_their_way_.empty() && on_their_way_.front().end <= output_.written()) {
       positions_[on_their_way_.front().channel] = std::move(on_their_way_.front().position);
       on_their_way_.pop_front();
     }
+  }
+
+  void output_changed() {
+    settle_positions();
     if (output_.gone()) {
-      const std::string& fault = output_.fault();
-      return fault.empty() ? end({exit_done, ""}) : end({exit_failed, "standard output: " + fault});
+      end({exit_done, ""});  // judge_output() knows more
+      return leave_soon();
     }
-    if (ended_ && output_.waiting() == 0) return leave();
+    if (ended_) return leave_if_done();
     if (paused_ && output_.waiting() < output_bytes_max / 2) {
       paused_ = false;
       client_.resume();
     }
   }
 
-  // What was received goes out first, but nobody waits for a reader who does not read.
+  // Nothing more is taken. What was received goes out first, however long its reader needs.
   void end(Farewell farewell) {
     if (std::exchange(ended_, true)) return;
     farewell_ = std::move(farewell);
+    timer_.cancel();
+    client_.close([this] {
+      closed_ = true;
+      leave_if_done();
+    });
+    leave_if_done();
+  }
+
+  void leave_if_done() {
+    if (output_.waiting() > 0 && !output_.gone()) return;
+    if (closed_) return context_.stop();
+    leave_soon();
+  }
+
+  // After a signal nobody waits for a reader who does not read, nor ever for a broker that does not say goodbye.
+  void leave_soon() {
+    if (std::exchange(leaving_, true)) return;
     timer_.expires_after(last_words_max);
     timer_.async_wait([this](const asio::error_code& error) {
       if (!error) context_.stop();
     });
-    if (output_.waiting() == 0 || output_.gone()) leave();
   }
 
-  void leave() {
-    if (std::exchange(leaving_, true)) return;
-    client_.close([this] { context_.stop(); });
+  // Whatever it ended for: what did not get out was not delivered.
+  void judge_output() {
+    const std::string& fault = output_.fault();
+    if (!fault.empty()) {
+      farewell_ = {exit_failed, "standard output: " + fault};
+    } else if (output_.waiting() > 0 && output_.gone()) {  // as `head` does it: no reason to say anything
+      if (wish_.count > 0) farewell_ = {exit_incomplete, ""};
+    } else if (output_.waiting() > 0) {
+      tell(usage, "nobody reads standard output: the last messages were not written");
+      if (farewell_.exit_code == exit_done) farewell_.exit_code = exit_incomplete;
+    }
   }
 
   [[nodiscard]] Farewell time_over() const {
@@ -293,7 +325,8 @@ class Subscriber {
   bool paused_ = false;
   bool incomplete_ = false;
   bool ended_ = false;
-  bool leaving_ = false;
+  bool closed_ = false;   // the client
+  bool leaving_ = false;  // the timer is for last words
   bool tell_where_ = false;
   Farewell farewell_;
   client::Client client_;  // the last: its handlers use all of the above

@@ -56,14 +56,15 @@ def run(*words, stdin="", exit_code=0, **variables):
 
 
 class Running:
-    """One that goes on: its lines as they come."""
+    """One that goes on: its lines as they come. `slow`: nobody reads its output but the test, when it likes."""
 
-    def __init__(self, *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **variables):
+    def __init__(self, *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, slow=False, **variables):
         self.process = subprocess.Popen([BINARY, *map(str, words)], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
                                         env=environment(**variables))
         self.lines, self.errors = queue.Queue(), queue.Queue()
         self.said = []
-        self._pass_on(self.process.stdout, self.lines)
+        self.slow = slow
+        self._pass_on(None if slow else self.process.stdout, self.lines)
         self._pass_on(self.process.stderr, self.errors)
 
     def __enter__(self):
@@ -73,8 +74,9 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        if self.process.stdin:
-            self.process.stdin.close()
+        for stream in (self.process.stdin, self.process.stdout if self.slow else None):
+            if stream:
+                stream.close()
 
     def _pass_on(self, stream, lines):
         if stream is None:

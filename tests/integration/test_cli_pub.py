@@ -225,3 +225,11 @@ def test_wrong_words_are_told_before_anything_happens(words, told):
 def test_a_file_that_cannot_be_read_is_told(keeper, tmp_path):
     assert "No such file" in run("pub", "news", "--file", tmp_path / "none", *trusted(keeper), exit_code=1)[1]
     assert "is a folder" in run("pub", "news", "--file", tmp_path, *trusted(keeper), exit_code=1)[1]
+
+
+def test_input_that_nothing_waits_for_is_read_as_it_is(keeper, channel):
+    """As cron and systemd give it: there is nothing to wait for in /dev/null."""
+    for words in (["-"], ["--file", "/dev/null"]):
+        with Running("pub", channel, *words, *trusted(keeper)) as pub:
+            pub.error("0 lines published")
+            pub.end(0)

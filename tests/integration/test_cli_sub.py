@@ -1,10 +1,14 @@
 """`crier sub`: what it prints, what it says, how it ends, and where it goes on."""
 
+import fcntl
 import json
 import os
 import re
 import signal
 import socket
+import subprocess
+import sys
+import termios
 import threading
 
 import pytest
@@ -290,3 +294,63 @@ def test_at_the_start_it_waits_for_a_broker_as_long_as_it_was_told(start_broker)
 ])
 def test_wrong_words_are_told_before_anything_happens(words, told):
     assert told in run("sub", *words, "--url", "ws://127.0.0.1:1/", exit_code=2)[1]
+
+
+def stuck(broker, sub):
+    """Waits until its reader's pipe is full, and it has left the broker."""
+    def waiting():
+        return int.from_bytes(fcntl.ioctl(sub.process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder)
+    eventually(lambda: waiting() > 50_000)
+    eventually(lambda: broker.metric("crier_subscriptions") == 0)
+
+
+def test_a_slow_reader_gets_all_that_count_asked_for(keeper, channel):
+    count, size = 100, 10_000  # more than a pipe holds
+    publish(keeper, channel, *(f"{number:0{size}}" for number in range(count)))
+    with Running("sub", channel, "--last", count, "--count", count, "--raw", *trusted(keeper),
+                 slow=True) as sub:
+        stuck(keeper, sub)
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits longer than for a broker's goodbye
+            sub.process.wait(timeout=1.5)
+        assert [int(line[-10:]) for line in sub.process.stdout] == list(range(count))
+        sub.end(0)
+
+
+def test_a_reader_who_never_reads_is_told_when_a_signal_ends_it(keeper, channel):
+    publish(keeper, channel, *(f"{number:010000}" for number in range(100)))
+    with Running("sub", channel, "--last", "100", "--count", "100", "--raw", *trusted(keeper), slow=True) as sub:
+        stuck(keeper, sub)
+        sub.signal(signal.SIGINT)
+        sub.error("the last messages were not written")
+        sub.end(4)
+
+
+def test_a_reader_who_leaves_early_makes_count_incomplete_and_nothing_is_said(keeper, channel):
+    publish(keeper, channel, *(f"{number:010000}" for number in range(100)))
+    with Running("sub", channel, "--last", "100", "--count", "100", "--raw", *trusted(keeper), slow=True) as sub:
+        assert len(sub.process.stdout.readline()) == 10_001
+        sub.process.stdout.close()
+        sub.end(4)
+        assert sub.said == []
+
+
+def test_where_to_go_on_is_not_before_a_history_that_was_lost(keeper, start_broker, channel):
+    other = start_broker(config=HISTORY)
+    relay = Relay(keeper)
+    url = keeper.websocket_url.replace(f":{keeper.port}", f":{relay.port}")
+    publish(keeper, channel, "old")
+    try:
+        with Running("sub", channel, "--last", "1", "--raw", "--url", url, *trusted(keeper)[2:]) as sub:
+            assert sub.line() == "old"
+            relay.cut()
+            sub.error("trying again")
+            relay.broker_port = other.port  # as after a restart without a folder for the histories
+            relay.mend()
+            sub.error("no longer reaches back")
+            sub.signal(signal.SIGINT)
+            since = re.search(r"go on with (--since \S+:\d+)\.$", sub.error("go on with"))[1].split()
+            sub.end(130)
+    finally:
+        relay.close()
+    publish(other, channel, "new")
+    assert run("sub", channel, *since, "--count", "1", "--raw", *trusted(other)) == ("new\n", "")
