@@ -19,6 +19,7 @@
 namespace {
 
 constexpr int exit_cannot_start = 1;
+constexpr int exit_cannot_print = 1;
 constexpr int exit_usage = 2;
 
 // Where this program lies, which an upgrade may replace while it runs: so it is asked for at the start.
@@ -52,12 +53,20 @@ int tell_faults(const std::string& file, const std::vector<std::string>& faults)
   return exit_usage;
 }
 
+// The exit code of one that has printed something: another one where it could not be written.
+int printed(int exit_code) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return exit_code;
+  std::perror("crier: standard output");
+  return exit_code == 0 ? exit_cannot_print : exit_code;
+}
+
 int run_tool(const crier::config::CommandLine& line) {
   if (crier::cli::knows(line.tool)) return crier::cli::run(line.tool, line.arguments);
   const crier::tools::Outcome outcome = crier::tools::run_tool(line.tool, line.arguments);
   std::fputs(outcome.output.c_str(), stdout);
   std::fputs(outcome.errors.c_str(), stderr);
-  return outcome.exit_code;
+  return printed(outcome.exit_code);
 }
 
 }  // namespace
@@ -80,5 +89,5 @@ int main(int argc, char** argv) {
     case Action::tool: return run_tool(line);
   }
   std::fputs(line.output.c_str(), line.exit_code == 0 ? stdout : stderr);
-  return line.exit_code;
+  return printed(line.exit_code);
 }

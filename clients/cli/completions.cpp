@@ -303,7 +303,7 @@ int completions(std::span<const std::string> arguments) {
   const auto* const shell = std::ranges::find(shells, name, &Shell::name);
   if (shell == shells.end()) return fail_usage(usage, config::in_quotes(name) + ": expected bash, zsh or fish");
   std::fputs(shell->completions(all_usages()).c_str(), stdout);
-  return std::fflush(stdout) == 0 ? exit_done : exit_failed;
+  return printed(usage, exit_done);
 }
 
 }  // namespace crier::cli

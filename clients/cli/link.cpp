@@ -1,13 +1,18 @@
 #include "clients/cli/link.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include "broker/config/units.hpp"
 #include "broker/tools/input.hpp"
+#include "clients/cli/exit_code.hpp"
 #include "clients/cli/text.hpp"
 
 namespace crier::cli {
@@ -17,6 +22,16 @@ namespace {
 // It becomes a header's value.
 bool is_secret(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+// An earlier write may have failed whose text is no longer in the buffer.
+bool flushed() {
+  const bool rest = std::fflush(stdout) == 0;
+  return rest && std::ferror(stdout) == 0;
+}
+
+std::string last_fault() {
+  return std::generic_category().message(errno);
 }
 
 std::string variable_or_nothing(const char* name) {
@@ -53,12 +68,32 @@ Result<Link, Fault> link_of(const tools::Options& options) {
   Link link;
   link.token = std::move(*token);
   link.token_file = options.one("--token-file").value_or("");
-  if (link.token_file == "-") link.token_file.clear();
+  // A pipe, as of `<(...)`, gives what it has once.
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(link.token_file, unknown)) link.token_file.clear();
   link.url = options.one("--url").value_or(variable_or_nothing("CRIER_URL"));
   if (link.url.empty()) link.url = default_url;
   link.ca_file = options.one("--ca-file").value_or("");
+  link.cert_file = options.one("--cert").value_or("");
+  link.client_key_file = options.one("--client-key").value_or("");
   link.insecure = options.has("--insecure");
   return link;
+}
+
+std::string in_own_words(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> names = {{
+      {"tls.ca_file", "--ca-file"},
+      {"tls.certificate_file", "--cert"},
+      {"tls.private_key_file", "--client-key"},
+      {", or set tls.server_name", ""},
+      {"raise incoming_bytes_max, or it would come again after every reconnect", "this command takes no larger one"},
+  }};
+  for (const auto& [theirs, ours] : names) {
+    for (std::size_t at = text.find(theirs); at != std::string::npos; at = text.find(theirs, at + ours.size())) {
+      text.replace(at, theirs.size(), ours);
+    }
+  }
+  return text;
 }
 
 std::string without_end(std::string text) {
@@ -67,7 +102,7 @@ std::string without_end(std::string text) {
 }
 
 void tell(const config::Usage& usage, const std::string& what) {
-  std::fprintf(stderr, "%s: %s.\n", std::string(usage.command).c_str(), harmless(without_end(what)).c_str());
+  std::fprintf(stderr, "%s: %s.\n", std::string(usage.command).c_str(), harmless_line(without_end(what)).c_str());
 }
 
 int fail(const config::Usage& usage, int exit_code, const std::string& what) {
@@ -78,7 +113,21 @@ int fail(const config::Usage& usage, int exit_code, const std::string& what) {
 int finish(const tools::Outcome& outcome) {
   std::fputs(outcome.output.c_str(), stdout);
   std::fputs(outcome.errors.c_str(), stderr);
-  return outcome.exit_code;
+  if (flushed()) return outcome.exit_code;
+  std::fprintf(stderr, "crier: standard output: %s.\n", last_fault().c_str());
+  return exit_failed;
+}
+
+int printed(const config::Usage& usage, int exit_code) {
+  if (flushed()) return exit_code;
+  // A reader who has gone needs no explanation.
+  return errno == EPIPE ? exit_failed : fail(usage, exit_failed, "standard output: " + last_fault());
+}
+
+void leave_at_once(int exit_code) {
+  std::fflush(stdout);
+  std::fflush(stderr);
+  std::_Exit(exit_code);
 }
 
 int fail_usage(const config::Usage& usage, const std::string& what) {

@@ -27,13 +27,17 @@ struct Link {
   std::string token;       // a token or a service key; "": none
   std::string token_file;  // that it was read from and may be read from again; "": none
   std::string ca_file;     // "": the system's authorities
-  bool insecure = false;   // believe any certificate
+  std::string cert_file;   // of ours, where the broker asks for one; "": none
+  std::string client_key_file;
+  bool insecure = false;  // believe any certificate
 };
 
 inline constexpr std::array link_options = {
     config::Option{"--url", "URL", "The broker (default: CRIER_URL, or ws://127.0.0.1:8008/message)"},
     config::Option{"--token-file", "FILE", "A token or a service key (default: CRIER_TOKEN); - reads standard input"},
     config::Option{"--ca-file", "FILE", "Believe the authorities in it, PEM, instead of the system's"},
+    config::Option{"--cert", "FILE", "Our certificate, PEM, for a broker that asks for one (tls.client_ca)"},
+    config::Option{"--client-key", "FILE", "The private key of --cert, PEM"},
     config::Option{"--insecure", "", "Believe any certificate: for trials, whoever is in between reads along"},
 };
 
@@ -57,6 +61,8 @@ template <std::size_t N, std::size_t M>
 [[nodiscard]] Result<std::string, Fault> read_secret(const tools::Options& options, std::string_view option,
                                                      const char* variable);
 
+// What the library says, which names its own options, in the names of ours.
+[[nodiscard]] std::string in_own_words(std::string text);
 // Without the full stop of a whole sentence, so that it can be part of one.
 [[nodiscard]] std::string without_end(std::string text);
 // "crier sub: WHAT." on standard error.
@@ -65,6 +71,10 @@ void tell(const config::Usage& usage, const std::string& what);
 [[nodiscard]] int fail(const config::Usage& usage, int exit_code, const std::string& what);
 // What Options::parse wants to have said; its exit code.
 [[nodiscard]] int finish(const tools::Outcome& outcome);
+// The exit code of one that has printed something; where that could not be written, it says so and it is another one.
+[[nodiscard]] int printed(const config::Usage& usage, int exit_code);
+// Ends the process with nothing left to be said: without waiting for the lookup of a name, which nobody can cancel.
+[[noreturn]] void leave_at_once(int exit_code);
 // "OPTION: WHAT; see `crier sub --help`."
 [[nodiscard]] int fail_usage(const config::Usage& usage, const std::string& what);
 

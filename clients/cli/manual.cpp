@@ -267,7 +267,7 @@ int man(std::span<const std::string> arguments) {
   tools::Options options;
   if (const auto done = options.parse(usage, arguments)) return finish(*done);
   std::fputs(manual_page(all_usages()).c_str(), stdout);
-  return std::fflush(stdout) == 0 ? exit_done : exit_failed;
+  return printed(usage, exit_done);
 }
 
 }  // namespace crier::cli

@@ -19,11 +19,13 @@ constexpr std::array own_options = {
     config::Option{"--file", "FILE", "Publish the lines of FILE; `-` as DATA: those of standard input"},
     config::Option{"--json", "", "DATA, or every line, is JSON; otherwise it is sent as a JSON string"},
     config::Option{"--key", "KEY",
-                   "Idempotency key: the same key again is the same message.\n"
-                   "Of lines: KEY:1, KEY:2, ..., so that a file can be sent again"},
+                   "Idempotency key: the same key again is the same message, as long as the\n"
+                   "broker remembers it (the namespace's idempotency_window, 2 minutes by\n"
+                   "default). Of lines: KEY:1, KEY:2, ..., so that a file can be sent again\n"
+                   "within that time"},
     config::Option{"--no-key", "",
-                   "Without keys, of which a broker remembers so many for so long. After a\n"
-                   "cut, what was on its way is told as not acknowledged"},
+                   "Without keys, and nothing is sent again: what was on its way at a cut is\n"
+                   "told as not acknowledged"},
     config::Option{"--rate", "N/s", "At most so many messages a second (default: as fast as they are taken)"},
     config::Option{"--exclude", "SESSION", "A session that does not get it"},
     config::Option{"--conflate", "KEY", "What a newer message replaces, for slow subscribers"},
@@ -36,10 +38,11 @@ constexpr auto options_table = joined(own_options, link_options);
 
 constexpr std::string_view footer =
     "Every message is acknowledged by the broker before it counts as published. Lines are sent many at a time and in\n"
-    "their order; after a cut those without an acknowledgement are sent again, by keys, so that none is lost and none\n"
-    "comes twice. A line that the broker refuses is told by its number, and the others go on. Over its rate limit "
-    "lines\n"
-    "wait and are sent again, then perhaps behind later ones.\n"
+    "their order; after a cut those without an acknowledgement are sent again, so that none is lost. None comes twice\n"
+    "as long as each has a key, which a broker remembers for a while, but not any number of them: without --key it is\n"
+    "the first 10,000 lines, and then 100 a second. Of others some may come twice after a cut, or behind later ones;\n"
+    "that is told. A line that the broker refuses is told by its number, and the others go on. Over its rate limit\n"
+    "lines wait and are sent again, then perhaps behind later ones.\n"
     "\n"
     "Examples:\n"
     "  crier pub news 'hello, world'\n"
@@ -138,7 +141,7 @@ int pub(std::span<const std::string> arguments) {
   try {
     return publish(usage, std::move(wish));
   } catch (const std::invalid_argument& fault) {
-    return fail(usage, exit_usage, fault.what());
+    return fail(usage, exit_usage, in_own_words(fault.what()));
   }
 }
 

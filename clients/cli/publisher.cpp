@@ -7,14 +7,17 @@
 #include <cmath>
 #include <crier/client.hpp>
 #include <csignal>
-#include <cstdio>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "broker/config/units.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/key_budget.hpp"
 #include "clients/cli/lines.hpp"
+#include "clients/cli/output.hpp"
 #include "clients/cli/progress.hpp"
+#include "clients/cli/signals.hpp"
 #include "clients/cli/text.hpp"
 #include "protocol/command/json_scanner.hpp"
 #include "protocol/websocket/utf8.hpp"
@@ -31,6 +34,10 @@ constexpr std::size_t in_flight_max = 1'000;
 constexpr std::size_t faults_told_max = 10;
 constexpr milliseconds late_max{50};
 constexpr milliseconds limited_pause{1'000};  // where the broker does not say how long
+// A broker without room for keys has room again when those that fill it are forgotten, by default after two minutes.
+constexpr milliseconds lines_patience_min{150'000};
+// Beyond that nothing is published until somebody reads the positions.
+constexpr std::size_t output_bytes_max = 1024 * 1024;
 
 // Who may not publish this line may not publish the next one either.
 bool is_refused_for_all(client::ErrorCode code) {
@@ -53,7 +60,7 @@ std::string why_not(const client::Error& error) {
     case ErrorCode::timeout: return "no acknowledgement came within --timeout; it may have been stored";
     case ErrorCode::connection_lost: return "the connection was lost while it was on its way; it may have been stored";
     case ErrorCode::offline: return "there was no connection within --timeout; it was not sent";
-    default: return error.message;
+    default: return in_own_words(error.message);
   }
 }
 
@@ -63,14 +70,16 @@ class Publisher {
       : usage_(usage),
         wish_(std::move(wish)),
         lines_(context_),
-        watch_(usage, wish_.wait),
-        signals_(context_, SIGINT, SIGTERM, SIGHUP),
+        output_(context_, [this] { output_changed(); }),
+        watch_(context_, usage, wish_.wait, [this](Farewell farewell) { give_up(std::move(farewell)); }),
+        signals_(context_),
         pace_(context_),
         last_words_(context_),
         progress_(context_, usage, [this] { return progress_text(); }),
         client_(context_.get_executor(), wish_.connection,
                 {.on_state = [this](const client::StateChange& change) { take_state(change); },
-                 .on_error = [this](const client::Error& error) { stop({exit_code_of(error), error.message}); }}) {}
+                 // No end: a token that was not there, for example, is asked for again.
+                 .on_error = [this](const client::Error& error) { tell_over(in_own_words(error.message)); }}) {}
 
   int run() {
     std::signal(SIGPIPE, SIG_IGN);
@@ -82,11 +91,14 @@ class Publisher {
     if (wish_.rate > 0) {
       interval_ = std::chrono::round<steady_clock::duration>(std::chrono::duration<double>(1 / wish_.rate));
     }
+    add_ends(signals_);
     await_signal();
     client_.start();
     context_.run();
     progress_.clear();
-    return conclude();
+    const int exit_code = conclude();
+    if (watch_.connecting()) leave_at_once(exit_code);
+    return exit_code;
   }
 
  private:
@@ -109,15 +121,18 @@ class Publisher {
 
   void take_state(const client::StateChange& change) {
     progress_.clear();
-    if (auto farewell = watch_.take(change)) {
-      stop(std::move(*farewell));
-      context_.stop();
-      return;
-    }
+    if (auto farewell = watch_.take(change)) return give_up(std::move(*farewell));
     if (change.state != client::State::connected || watch_.connections() > 1) return;
     next_at_ = steady_clock::now();
     if (!wish_.data) progress_.start();
     pump();
+  }
+
+  // There is no connection, and there will be none.
+  void give_up(Farewell farewell) {
+    closed_ = true;
+    stop(std::move(farewell));
+    end_if_done();
   }
 
   void tell_over(const std::string& what) {
@@ -128,7 +143,8 @@ class Publisher {
   // Sends as much as there is, and as may be sent. Whoever has to wait calls it again.
   void pump() {
     while (!stopped_ && !waiting_) {
-      if (in_flight_.size() >= window_) return;  // an acknowledgement calls
+      if (in_flight_.size() >= window_) return;          // an acknowledgement calls
+      if (output_.waiting() > output_bytes_max) return;  // who reads it
       if (steady_clock::now() < next_at_) return wait_until(next_at_);
       if (!held_ && !take_line()) return;
       if (!send()) return;
@@ -186,7 +202,7 @@ class Publisher {
     client::Publication publication = wish_.form;
     publication.channel = wish_.channel;
     publication.data = std::move(*data);
-    publication.retry = wish_.keyed;
+    publication.retry = wish_.keyed && (!wish_.key.empty() || budget_.take(steady_clock::now()));
     publication.key = wish_.key;
     if (!wish_.key.empty() && !wish_.data) publication.key += ":" + std::to_string(number_);
     held_ = Line{number_, std::move(publication)};
@@ -230,14 +246,15 @@ class Publisher {
   }
 
   void take_result(std::uint64_t number, client::Result<client::Published> result) {
+    if (closed_) return;  // it stays without an acknowledgement
     auto sent = in_flight_.extract(number);
     if (result) {
       ++acknowledged_;
+      stuck_since_.reset();
       window_ = std::min(window_ + 1, in_flight_max);
-      if (wish_.print && std::printf("%s\n", result->position.c_str()) < 0) wish_.print = false;
-    } else if (is_for_later(result.error().code) && !stopped_) {
+      if (wish_.print) output_.write(result->position + "\n");
+    } else if (!stopped_ && is_for_later(result.error(), sent.mapped())) {
       again_.emplace(number, Line{number, std::move(sent.mapped())});
-      slow_down(result.error());
     } else {
       judge(number, result.error());
     }
@@ -245,28 +262,72 @@ class Publisher {
     if (!waiting_) pump();
   }
 
-  // Over a limit: the same line may go through in a moment. One that never did is over it for good.
-  [[nodiscard]] bool is_for_later(client::ErrorCode code) const {
-    return code == client::ErrorCode::rate_limited ||
-           (code == client::ErrorCode::limit_exceeded && wish_.keyed && acknowledged_ > 0);
+  void output_changed() {
+    if (closed_) return end_if_done();
+    if (!stopped_ && !waiting_) pump();
   }
 
-  void slow_down(const client::Error& error) {
+  // The same line may go through in a moment, or as another publication.
+  bool is_for_later(const client::Error& error, client::Publication& publication) {
+    using client::ErrorCode;
+    switch (error.code) {
+      case ErrorCode::rate_limited: slow_down(error, ". --rate keeps below the limit"); return true;
+      case ErrorCode::unavailable:
+        if (!has_patience()) return false;
+        slow_down(error, ", and trying again");
+        return true;
+      case ErrorCode::limit_exceeded:
+        if (!publication.retry) return false;
+        if (wish_.key.empty()) {
+          do_without_keys(error);
+          publication.retry = false;
+          return true;
+        }
+        if (!has_patience()) return false;
+        slow_down(error, ", until there is room for --key");
+        return true;
+      case ErrorCode::connection_lost:
+        if (publication.retry || !wish_.keyed) return false;
+        tell_doubt();
+        return true;
+      default: return false;
+    }
+  }
+
+  // Not for ever where nothing at all goes through. One message is waited for as long as --timeout says.
+  bool has_patience() {
+    const auto now = steady_clock::now();
+    if (!stuck_since_) stuck_since_ = now;
+    const milliseconds timeout = wish_.connection.command_timeout;
+    return now - *stuck_since_ < (wish_.data ? timeout : std::max(timeout, lines_patience_min));
+  }
+
+  void do_without_keys(const client::Error& error) {
+    budget_.close();
+    if (std::exchange(without_keys_told_, true)) return;
+    tell_over(without_end(error.message) + "; going on without keys: from here on a cut may publish a line twice");
+  }
+
+  // It was on its way, without a key: whether it was stored, nobody knows.
+  void tell_doubt() {
+    if (doubtful_++ > 0) return;  // the summary has their number
+    tell_over("what was on its way without a key is sent again: it may come twice");
+  }
+
+  void slow_down(const client::Error& error, const char* advice) {
     const milliseconds pause = error.retry_after ? milliseconds(*error.retry_after) : limited_pause;
     const auto now = steady_clock::now();
     if (now < limited_until_) return;
     limited_until_ = next_at_ = now + pause;
     window_ = std::max<std::size_t>(1, window_ / 2);
-    if (std::exchange(limited_told_, true)) return;
-    progress_.clear();
-    const bool keys = error.code == client::ErrorCode::limit_exceeded;
-    tell(usage_, without_end(error.message) + "; going slower" +
-                     (keys ? ". --no-key needs nothing to be remembered" : ". --rate keeps below the limit"));
+    if (!std::exchange(limited_told_, true)) tell_over(without_end(error.message) + "; going slower" + advice);
   }
 
   void judge(std::uint64_t number, const client::Error& error) {
     refuse(number, why_not(error));
     if (is_unanswered(error.code)) return stop({exit_incomplete, ""});
+    const bool out_of_patience = stuck_since_ && !has_patience();
+    if (out_of_patience) return stop({wish_.data ? exit_failed : exit_incomplete, ""});
     if (is_refused_for_all(error.code)) stop({exit_failed, ""});
   }
 
@@ -285,7 +346,11 @@ class Publisher {
     farewell_ = std::move(farewell);
     last_words_.expires_after(wish_.connection.close_timeout);
     last_words_.async_wait([this](const asio::error_code& error) {
-      if (!error) context_.stop();
+      if (error) return;
+      closed_ = true;
+      // After a signal nobody waits for a reader who does not read.
+      if (farewell_.exit_code >= 128) context_.stop();
+      end_if_done();
     });
     leave_if_done();
   }
@@ -296,18 +361,31 @@ class Publisher {
   }
 
   void leave_if_done() {
-    if (in_flight_.empty() && !std::exchange(leaving_, true)) client_.close([this] { context_.stop(); });
+    if (!in_flight_.empty() || std::exchange(leaving_, true)) return;
+    client_.close([this] {
+      closed_ = true;
+      end_if_done();
+    });
+  }
+
+  // Positions that were asked for go out, however long their reader needs.
+  void end_if_done() {
+    if (output_.waiting() == 0 || output_.gone()) context_.stop();
   }
 
   int conclude() {
-    std::fflush(stdout);
     if (!farewell_.text.empty()) tell(usage_, farewell_.text);
     const std::uint64_t open = in_flight_.size() + again_.size() + (held_ ? 1 : 0);
     int exit_code = farewell_.exit_code;
     if (exit_code == exit_done && open > 0) exit_code = exit_incomplete;
+    if (!output_.fault().empty()) {
+      tell(usage_, "standard output: " + output_.fault() + "; not every position was printed");
+      if (exit_code == exit_done) exit_code = exit_failed;
+    }
     if (wish_.data) return exit_code;
     if (watch_.connections() == 0) return exit_code;
     std::string summary = grouped(acknowledged_) + (acknowledged_ == 1 ? " line" : " lines") + " published";
+    if (doubtful_ > 0) summary += ", up to " + grouped(doubtful_) + " of them twice";
     if (refused_ > 0) {
       summary += ", " + grouped(refused_) + " not, the first of them line " + grouped(first_refused_);
     }
@@ -339,6 +417,8 @@ class Publisher {
   PublishWish wish_;
   asio::io_context context_{1};
   Lines lines_;
+  Output output_;
+  KeyBudget budget_;
   Watch watch_;
   asio::signal_set signals_;
   asio::steady_timer pace_;
@@ -355,12 +435,16 @@ class Publisher {
   std::uint64_t acknowledged_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t first_refused_ = 0;
-  bool waiting_ = false;  // for room or time: pump() will be called
-  bool reading_ = false;  // likewise, for lines
-  bool ended_ = false;    // of the input
+  std::uint64_t doubtful_ = 0;                             // sent again without a key
+  std::optional<steady_clock::time_point> stuck_since_{};  // nothing was acknowledged since something had to wait
+  bool waiting_ = false;                                   // for room or time: pump() will be called
+  bool reading_ = false;                                   // likewise, for lines
+  bool ended_ = false;                                     // of the input
   bool stopped_ = false;
   bool leaving_ = false;
+  bool closed_ = false;  // the client, or as good as that
   bool limited_told_ = false;
+  bool without_keys_told_ = false;
   Farewell farewell_;
   client::Client client_;  // the last: its handlers use all of the above
 };

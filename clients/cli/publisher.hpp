@@ -17,7 +17,7 @@ struct PublishWish {
   std::string file;                 // or lines; "-": of standard input
   bool json = false;
   std::string key;
-  bool keyed = true;         // each message has a key, so that it can be sent again after a cut
+  bool keyed = true;         // messages have keys, as far as there may be, and are sent again after a cut
   double rate = 0;           // messages a second; 0: no limit
   client::Publication form;  // what all messages have in common
   bool print = false;

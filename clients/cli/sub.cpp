@@ -21,6 +21,7 @@
 #include "clients/cli/output.hpp"
 #include "clients/cli/push_text.hpp"
 #include "clients/cli/session.hpp"
+#include "clients/cli/signals.hpp"
 #include "clients/cli/text.hpp"
 #include "protocol/command/channel_name.hpp"
 
@@ -82,17 +83,18 @@ class Subscriber {
   explicit Subscriber(Wish wish)
       : wish_(std::move(wish)),
         output_(context_, [this] { output_changed(); }),
-        watch_(usage, wish_.wait),
-        signals_(context_, SIGINT, SIGTERM, SIGHUP),
+        watch_(context_, usage, wish_.wait, [this](Farewell farewell) { end(std::move(farewell)); }),
+        signals_(context_),
         timer_(context_),
         terminal_(::isatty(STDOUT_FILENO) == 1),
         client_(context_.get_executor(), wish_.connection,
                 {.on_state = [this](const client::StateChange& change) { take_state(change); },
                  // No end: a token that was not there, for example, is asked for again.
-                 .on_error = [](const client::Error& error) { tell(usage, error.message); }}) {}
+                 .on_error = [](const client::Error& error) { tell(usage, in_own_words(error.message)); }}) {}
 
   int run() {
     std::signal(SIGPIPE, SIG_IGN);
+    add_ends(signals_);
     await_signal();
     if (wish_.timeout.count() > 0) {
       timer_.expires_after(wish_.timeout);
@@ -106,6 +108,7 @@ class Subscriber {
     judge_output();
     if (!farewell_.text.empty()) tell(usage, farewell_.text);
     if (tell_where_) tell_where_to_go_on();
+    if (watch_.connecting()) leave_at_once(farewell_.exit_code);
     return farewell_.exit_code;
   }
 
@@ -405,7 +408,7 @@ int sub(std::span<const std::string> arguments) {
   try {
     return Subscriber(std::move(wish)).run();
   } catch (const std::invalid_argument& fault) {
-    return fail(usage, exit_usage, fault.what());
+    return fail(usage, exit_usage, in_own_words(fault.what()));
   }
 }
 

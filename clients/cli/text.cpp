@@ -117,6 +117,20 @@ std::string Line::text(std::size_t width_max) const {
   return out;
 }
 
+namespace {
+
+// U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069 (UAX #9, 2), at the front of `text`; 0: another character.
+unsigned bidi_control(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (byte(0) == 0xD8 && byte(1) == 0x9C) return 0x061C;
+  if (byte(0) != 0xE2 || (byte(1) != 0x80 && byte(1) != 0x81)) return 0;
+  const unsigned code = 0x2000U + ((byte(1) & 0x3FU) << 6U) + (byte(2) & 0x3FU);
+  const bool mark = code == 0x200E || code == 0x200F;
+  return mark || (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ? code : 0;
+}
+
+}  // namespace
+
 std::string harmless(std::string_view line) {
   std::string out;
   const auto spell = [&](unsigned code) {
@@ -130,6 +144,9 @@ std::string harmless(std::string_view line) {
     if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) {  // C1, as UTF-8
       spell(next);
       ++i;
+    } else if (const unsigned control = bidi_control(line.substr(i)); control != 0) {
+      spell(control);
+      i += control < 0x800 ? 1 : 2;
     } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
       spell(byte);
     } else {
@@ -137,6 +154,25 @@ std::string harmless(std::string_view line) {
     }
   }
   return out;
+}
+
+std::string harmless_line(std::string_view text) {
+  std::string out;
+  for (const char c : harmless(text)) {
+    if (c == '\n') {
+      out += "\\u000a";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string ascii_only(std::string text) {
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
 }
 
 bool wants_colour(int descriptor) {

@@ -21,8 +21,13 @@ namespace crier::cli {
 // "12 s", "3 min 5 s", "3 h 12 min", "8 d 3 h"
 [[nodiscard]] std::string span_text(double seconds);
 
-// For a terminal: without anything that it would take for a command (C0 but for line ends and tabs, DEL, C1).
+// For a terminal: without anything that it would take for a command (C0 but for line ends and tabs, DEL, C1), or that
+// would show a text in another order than it has (the controls of Unicode's bidirectional algorithm).
 [[nodiscard]] std::string harmless(std::string_view line);
+// The same, in one line.
+[[nodiscard]] std::string harmless_line(std::string_view text);
+// Only ASCII without controls: where columns are counted.
+[[nodiscard]] std::string ascii_only(std::string text);
 
 enum class Style : std::uint8_t { plain, strong, faint, bad, inverse };
 

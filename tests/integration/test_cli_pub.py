@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -233,3 +234,96 @@ def test_input_that_nothing_waits_for_is_read_as_it_is(keeper, channel):
         with Running("pub", channel, *words, *trusted(keeper)) as pub:
             pub.error("0 lines published")
             pub.end(0)
+
+
+FEW_KEYS = HISTORY + "[limits]\nidempotency_keys_max = 20\n"
+
+
+def test_a_broker_without_room_for_keys_takes_lines_and_single_messages_all_the_same(start_broker, channel):
+    broker = start_broker(threads=1, config=FEW_KEYS)
+    said = run("pub", channel, "-", *trusted(broker), stdin="".join(f"{number}\n" for number in range(100)))[1]
+    assert said.count("a cut may publish a line twice") == 1 and "idempotency_keys_max" in said
+    assert "crier pub: 100 lines published.\n" in said
+    run("pub", channel, "100", *trusted(broker))
+    assert sorted(map(int, stored(broker, channel, 101))) == list(range(101))
+    # Who asked for a key gets no message without it, and is told why.
+    words = ["--key", "mine", "--timeout", f"{1.5 * SLOWNESS}"]
+    assert "idempotency_keys_max" in run("pub", channel, "x", *words, *trusted(broker), exit_code=1)[1]
+    stored(broker, channel, 101)
+
+
+def test_after_a_cut_lines_without_a_key_are_sent_again_and_that_is_told(start_broker, channel, tmp_path):
+    broker = start_broker(threads=1, config=FEW_KEYS)
+    count = scaled(60_000, at_least=20_000)
+    file = tmp_path / "lines"
+    file.write_text("".join(f"{number}\n" for number in range(count)), encoding="ascii")
+    relay = Relay(broker)
+    url = broker.websocket_url.replace(f":{broker.port}", f":{relay.port}")
+    try:
+        with Running("pub", channel, "--file", file, "--url", url, *trusted(broker)[2:]) as pub:
+            eventually(lambda: broker.metric(PUBLISHED) > 1000)
+            relay.cut()
+            pub.error("sent again: it may come twice")
+            relay.mend()
+            assert re.search(f"{count:,} lines published, up to [0-9,]+ of them twice", pub.error("lines published"))
+            pub.end(0)
+    finally:
+        relay.close()
+    assert broker.metric(PUBLISHED) >= count
+
+
+def test_positions_into_a_slow_reader_hold_no_acknowledgement_up(keeper):
+    """More of them than a pipe holds: the publisher goes on answering the broker, and nothing is cut off."""
+    count = 8000
+    with Running("pub", "positions", "-", "--print", *trusted(keeper), stdin=subprocess.PIPE, slow=True) as pub:
+        before = keeper.metric(PUBLISHED)
+        pub.process.stdin.write(b"x\n" * count)
+        eventually(lambda: keeper.metric(PUBLISHED) >= before + count)
+        pub.process.stdin.close()
+        with pytest.raises(subprocess.TimeoutExpired):
+            pub.process.wait(timeout=1)
+        assert len(list(pub.process.stdout)) == count
+        pub.error(f"{count:,} lines published")
+        pub.end(0)
+
+
+def test_a_full_disk_is_told_and_not_taken_for_success(keeper, channel):
+    with open("/dev/full", "wb") as full:
+        with Running("pub", channel, "x", "--print", *trusted(keeper), stdout=full) as pub:
+            pub.error("standard output: No space left on device")
+            pub.end(1)
+    stored(keeper, channel, 1)
+
+
+def test_a_token_file_that_is_not_there_for_a_moment_is_told_and_asked_for_again(start_broker, tmp_path):
+    broker = start_broker(config=closed())
+    file = tmp_path / "token"
+    file.write_text(may("ann", expires_in=3 * SLOWNESS, publish=["news.>"]), encoding="ascii")
+    with Running("pub", "news.a", "-", "--token-file", file, *trusted(broker), stdin=subprocess.PIPE) as pub:
+        before = broker.metric(PUBLISHED)
+        pub.process.stdin.write(b"one\n")
+        pub.process.stdin.flush()
+        eventually(lambda: broker.metric(PUBLISHED) >= before + 1)
+        file.rename(tmp_path / "away")
+        pub.error("No such file")
+        file.write_text(may("ann", publish=["news.>"]), encoding="ascii")
+        pub.process.stdin.write(b"two\n")
+        pub.process.stdin.close()
+        pub.error("2 lines published")
+        pub.end(0)
+
+
+def test_a_token_may_come_from_a_pipe(start_broker):
+    broker = start_broker(config=closed())
+    ann = may("ann", publish=["news.>"])
+    run("pub", "news.a", "hello", "--token-file", "/dev/stdin", *trusted(broker), stdin=ann)
+
+
+def test_unanswered_attempts_last_no_longer_than_wait():
+    """By a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}/message"
+        assert "within --wait" in run("pub", "news", "x", "--url", url, "--wait", "0.3", exit_code=3)[1]
+        assert "within --wait" in run("sub", "news", "--url", url, "--wait", "0.3", exit_code=3)[1]
+        assert time.monotonic() - began < 5 * SLOWNESS

@@ -43,7 +43,7 @@ int measure_and_tell(const benchmark::Options& options, const benchmark::Target&
   }
   const std::string report = options.json ? json_of(run, measured) : table_of(run, measured);
   std::fputs(report.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? exit_code : exit_failed;
+  return printed(bench_usage(), exit_code);
 }
 
 }  // namespace

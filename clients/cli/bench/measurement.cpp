@@ -11,6 +11,7 @@
 #include "clients/cli/bench/text.hpp"
 #include "clients/cli/bench/worker.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/signals.hpp"
 
 namespace crier::cli::benchmark {
 
@@ -43,7 +44,7 @@ class Patience {
   // The signals are blocked in this thread and in those that it makes from now on.
   Patience() {
     sigemptyset(&ends_);
-    sigaddset(&ends_, SIGINT);
+    if (!is_ignored(SIGINT)) sigaddset(&ends_, SIGINT);
     sigaddset(&ends_, SIGTERM);
     ::pthread_sigmask(SIG_BLOCK, &ends_, nullptr);
   }

@@ -109,8 +109,10 @@ Result<Target, Failure> find_target(const Options& options) {
     client::TlsOptions tls;
     tls.verify = !options.link.insecure;
     tls.ca_file = options.link.ca_file;
+    tls.certificate_file = options.link.cert_file;
+    tls.private_key_file = options.link.client_key_file;
     auto context = client::TlsContext::make(tls);
-    if (!context) return Failure{exit_usage, context.error().detail};
+    if (!context) return Failure{exit_usage, in_own_words(context.error().detail)};
     target.tls = std::move(*context);
   }
   if (!options.link.token.empty()) target.authorization = "Bearer " + options.link.token;

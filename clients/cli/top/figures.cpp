@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "clients/cli/text.hpp"
+
 namespace crier::cli {
 
 namespace {
-
-// What comes from elsewhere must not move the cursor.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return text;
-}
 
 double number_in(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
@@ -73,7 +67,7 @@ void add_rates(Figures& out, const Difference& since) {
 Figures figures_of(const Look* before, const Look& now) {
   const Metrics& metrics = now.metrics;
   Figures out;
-  out.version = printable(metrics.label("crier_build_info", "version"));
+  out.version = ascii_only(metrics.label("crier_build_info", "version"));
   out.uptime_s = std::max(0.0, now.wall_s - metrics.sum("process_start_time_seconds"));
   out.connections = metrics.sum("crier_connections");
   out.websockets = metrics.sum("crier_websockets");
@@ -94,7 +88,7 @@ Figures figures_of(const Look* before, const Look& now) {
   add_rates(out, since);
   add_latency(out, since);
   out.busiest = now.channels;
-  out.no_channels = printable(now.no_channels);
+  out.no_channels = ascii_only(now.no_channels);
   return out;
 }
 
@@ -104,7 +98,7 @@ std::optional<std::vector<BusyChannel>> parse_channels(std::string_view body) {
   std::vector<BusyChannel> out;
   for (const auto& entry : answer["channels"]) {
     if (!entry.is_object() || !entry.contains("channel") || !entry["channel"].is_string()) return std::nullopt;
-    out.push_back({printable(entry["channel"].get<std::string>()), number_in(entry, "subscribers"),
+    out.push_back({ascii_only(entry["channel"].get<std::string>()), number_in(entry, "subscribers"),
                    number_in(entry, "published_per_second")});
   }
   return out;

@@ -3,10 +3,12 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include "clients/cli/commands.hpp"
 #include "clients/cli/exit_code.hpp"
 #include "clients/cli/link.hpp"
+#include "clients/cli/signals.hpp"
 #include "clients/cli/text.hpp"
 #include "clients/cli/top/admin_request.hpp"
 #include "clients/cli/top/terminal.hpp"
@@ -80,20 +83,18 @@ std::string clock_text() {
 class Top {
  public:
   explicit Top(Wish wish)
-      : wish_(std::move(wish)),
-        signals_(context_, SIGINT, SIGTERM, SIGHUP),
-        screen_signals_(context_),
-        timer_(context_),
-        keys_(context_) {}
+      : wish_(std::move(wish)), signals_(context_), screen_signals_(context_), timer_(context_), keys_(context_) {}
 
   int run() {
     std::signal(SIGPIPE, SIG_IGN);
+    add_ends(signals_);
     await_end();
     if (wish_.full_screen) take_screen();
     look();
     context_.run();
     terminal_.leave();
     if (!farewell_.empty()) tell(usage, farewell_);
+    if (exit_code_ == exit_unreachable) leave_at_once(exit_code_);
     return exit_code_;
   }
 
@@ -171,7 +172,7 @@ class Top {
   [[nodiscard]] std::string refusal(const AdminAnswer& answer) const {
     const std::string detail = http::parse_problem(answer.body).detail;
     std::string text = wish_.place.authority + ": refused with " + std::to_string(answer.status);
-    if (!detail.empty()) text += ": " + detail;
+    if (!detail.empty()) text += ": " + ascii_only(detail);
     if (answer.status == 401) text += " (--key-file or CRIER_KEY)";
     if (answer.status == 404) text += " (is that the administrative listener?)";
     return text;
@@ -241,7 +242,10 @@ class Top {
       text += "\n";
     }
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    if (!written) stop(exit_done);  // whoever read it has gone
+    if (written) return;
+    const int fault = errno;  // EPIPE: whoever read it has gone
+    stop(fault == EPIPE ? exit_done : exit_failed,
+         fault == EPIPE ? "" : "standard output: " + std::generic_category().message(fault));
   }
 
   Wish wish_;
