@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from broker_process import BUILD, SLOWNESS
-from cli import environment, run
+from broker_process import BINARY, BUILD, SLOWNESS
+from cli import PATIENCE, environment, run
 
 COMMANDS = ["serve", "check", "config", "drain", "health", "key", "token", "sub", "pub", "top", "bench",
             "completions", "man"]
@@ -183,3 +183,11 @@ def test_installing_puts_page_and_completions_where_the_system_looks(tmp_path):
                         ("share/zsh/site-functions/_crier", "zsh"),
                         ("share/fish/vendor_completions.d/crier.fish", "fish")):
         assert (tmp_path / file).read_text(encoding="ascii") == run("completions", shell)[0]
+
+
+@pytest.mark.parametrize("words", [["man"], ["completions", "bash"], ["--help"], ["sub", "--help"], ["key", "new", "--help"]])
+def test_a_full_disk_is_told(words, tmp_path):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BINARY, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              env=environment(), cwd=tmp_path, timeout=PATIENCE, check=False)
+    assert done.returncode == 1 and b"standard output: No space left on device" in done.stderr

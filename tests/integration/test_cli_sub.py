@@ -14,6 +14,7 @@ import threading
 import pytest
 
 from broker_process import SLOWNESS, Broker, eventually
+from certificates import Authority
 from cli import HISTORY, SHORT, OnTerminal, Running, closed, run, trusted
 from event_streams import Relay
 from tokens import Service, may, token
@@ -354,3 +355,42 @@ def test_where_to_go_on_is_not_before_a_history_that_was_lost(keeper, start_brok
         relay.close()
     publish(other, channel, "new")
     assert run("sub", channel, *since, "--count", "1", "--raw", *trusted(other)) == ("new\n", "")
+
+
+def test_what_was_ignored_at_the_start_stays_ignored(keeper, channel):
+    """As `nohup crier sub` has it, whose terminal is closed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        sub = Running("sub", channel, "--raw", "--count", "1", *trusted(keeper))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with sub:
+        subscribed(keeper)
+        sub.signal(signal.SIGHUP)
+        publish(keeper, channel, "still here")
+        assert sub.line() == "still here"
+        sub.end(0)
+
+
+def test_a_message_of_several_mebibytes_comes_through(start_broker, channel):
+    broker = start_broker(config=HISTORY.replace("presence", "message_bytes_max = 6_000_000\npresence") +
+                          "[limits]\nincoming_bytes_max = 8_000_000\ninflight_bytes_max = 8_000_000\n"
+                          "outbox_bytes_max = 32_000_000\n")
+    size = 5_000_000
+    broker.post([{"op": "publish", "channel": channel, "data": "x" * size}])
+    assert len(run("sub", channel, "--last", "1", "--count", "1", "--raw", *trusted(broker))[0]) == size + 1
+
+
+def test_a_certificate_of_ones_own_is_shown_where_the_broker_asks_for_it(start_broker, tmp_path):
+    authority = Authority(tmp_path / "authority")
+    authority.issue("server")
+    certificate, key = authority.issue("client", "client")
+    broker = start_broker(config=authority.config() + f'client_ca = "{authority.certificate}"\n')
+    words = ["--url", broker.websocket_url.replace("ws:", "wss:"), "--ca-file", authority.certificate]
+    shown = ["--cert", certificate, "--client-key", key]
+    run("pub", "news", "hello", *words, *shown)
+    run("sub", "news", "--timeout", SHORT, *words, *shown)
+    run("bench", "--subscribers", "1", "--warm-up", "0.1", "--duration", "0.1", *words, *shown)
+    run("pub", "news", "hello", *words, exit_code=3)
+    assert "--cert and --client-key belong together" in run("sub", "news", *words, *shown[:2], exit_code=2)[1]
+    assert "--ca-file" in run("sub", "news", *words[:2], *shown, exit_code=3)[1]

@@ -209,6 +209,26 @@ def test_a_server_that_is_no_broker_is_told_from_one(tmp_path):
             top.end(3)
 
 
+def test_what_a_server_says_cannot_steer_the_terminal():
+    body = b'{"code":"forbidden","message":"no\\u001b]0;title\\u0007","detail":"no\\u001b]0;title\\u0007"}'
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with OnTerminal("top", "--admin", f"127.0.0.1:{server.getsockname()[1]}") as top:
+            connection, _ = server.accept()
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n"
+                               b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            top.end(1)
+            assert "no?]0;title?" in top.output
+            connection.close()
+
+
+def test_a_full_disk_is_told(broker):
+    with open("/dev/full", "wb") as full:
+        with Running("top", "--admin", admin_url(broker), "--count", "1", "--interval", "0.1", stdout=full) as top:
+            top.error("standard output: No space left on device")
+            top.end(1)
+
+
 def test_a_reader_that_closes_its_end_ends_it_quietly(broker):
     read_end, write_end = os.pipe()
     with Running("top", "--admin", admin_url(broker), "--interval", "0.05", stdout=write_end) as top:

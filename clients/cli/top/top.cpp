@@ -100,6 +100,7 @@ class Top {
 
  private:
   void stop(int exit_code, std::string farewell = "") {
+    if (context_.stopped()) return;  // the first reason counts
     exit_code_ = exit_code;
     farewell_ = std::move(farewell);
     if (keys_.is_open()) static_cast<void>(keys_.release());

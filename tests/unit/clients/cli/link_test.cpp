@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "clients/cli/key_budget.hpp"
 #include "clients/cli/top/admin_request.hpp"
 
 namespace crier::cli {
@@ -25,6 +26,27 @@ TEST(Link, Reads_counts_from_one) {
   for (const char* text : {"", "0", "-1", "1x", " 1", "99999999999999999999"}) {
     EXPECT_EQ(parse_count(text), std::nullopt) << text;
   }
+}
+
+TEST(Link, Says_the_names_of_its_own_options_and_leaves_the_brokers_alone) {
+  EXPECT_EQ(in_own_words("set tls.ca_file to it"), "set --ca-file to it");
+  EXPECT_EQ(in_own_words("tls.certificate_file and tls.private_key_file belong together"),
+            "--cert and --client-key belong together");
+  EXPECT_EQ(in_own_words("over the broker's limits.incoming_bytes_max (10)"),
+            "over the broker's limits.incoming_bytes_max (10)");
+}
+
+TEST(KeyBudget, Gives_many_at_once_and_then_as_many_as_time_brings) {
+  KeyBudget budget;
+  const KeyBudget::Clock::time_point start(std::chrono::hours(1));
+  for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(budget.take(start));
+  EXPECT_FALSE(budget.take(start));
+  const auto later = start + std::chrono::milliseconds(25);
+  EXPECT_TRUE(budget.take(later));
+  EXPECT_TRUE(budget.take(later));
+  EXPECT_FALSE(budget.take(later));
+  budget.close();
+  EXPECT_FALSE(budget.take(start + std::chrono::hours(1)));
 }
 
 TEST(AdminPlace, Is_a_host_and_a_port_with_or_without_the_scheme) {

@@ -58,5 +58,19 @@ TEST(Text, Leaves_nothing_that_a_terminal_would_take_for_a_command) {
             "\\u009b2J");
 }
 
+TEST(Text, Spells_out_what_would_show_a_text_in_another_order) {
+  EXPECT_EQ(harmless("a\u202etxt.exe"), "a\\u202etxt.exe");
+  EXPECT_EQ(harmless("\u061c\u200e\u200f\u202a\u2066\u2069"), "\\u061c\\u200e\\u200f\\u202a\\u2066\\u2069");
+  // Their neighbours, and one that was cut in the middle.
+  for (const char* text : {"\u200d \u2010 \u2029 \u202f \u2065 \u206a \u061b", "\xe2\x80", "\xe2", "\xd8"}) {
+    EXPECT_EQ(harmless(text), text);
+  }
+}
+
+TEST(Text, Makes_one_line_of_several_and_ascii_of_anything) {
+  EXPECT_EQ(harmless_line("one\ncrier pub: done"), "one\\u000acrier pub: done");
+  EXPECT_EQ(ascii_only("a\x1b[2J\n\xc3\xa9"), "a?[2J???");
+}
+
 }  // namespace
 }  // namespace crier::cli
