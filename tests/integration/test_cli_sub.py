@@ -16,7 +16,9 @@ import pytest
 from broker_process import SLOWNESS, Broker, eventually
 from certificates import Authority
 from cli import HISTORY, SHORT, OnTerminal, Running, closed, run, trusted
+from clients import request
 from event_streams import Relay
+from http_wire import post
 from tokens import Service, may, token
 
 READER = Service("reader", subscribe=["news.>"])
@@ -377,7 +379,8 @@ def test_a_message_of_several_mebibytes_comes_through(start_broker, channel):
                           "[limits]\nincoming_bytes_max = 8_000_000\ninflight_bytes_max = 8_000_000\n"
                           "outbox_bytes_max = 32_000_000\n")
     size = 5_000_000
-    broker.post([{"op": "publish", "channel": channel, "data": "x" * size}])
+    command = json.dumps([{"op": "publish", "channel": channel, "data": "x" * size, "id": 1}])
+    assert request(broker, post(broker, command)).status == 200
     assert len(run("sub", channel, "--last", "1", "--count", "1", "--raw", *trusted(broker))[0]) == size + 1
 
 
