@@ -185,7 +185,8 @@ def test_installing_puts_page_and_completions_where_the_system_looks(tmp_path):
         assert (tmp_path / file).read_text(encoding="ascii") == run("completions", shell)[0]
 
 
-@pytest.mark.parametrize("words", [["man"], ["completions", "bash"], ["--help"], ["sub", "--help"], ["key", "new", "--help"]])
+@pytest.mark.parametrize("words", [["man"], ["completions", "bash"], ["--help"], ["sub", "--help"],
+                                   ["key", "new", "--help"]])
 def test_a_full_disk_is_told(words, tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([BINARY, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
