@@ -10,6 +10,12 @@ import pytest
 from broker_process import BINARY, SLOWNESS, Broker
 from certificates import Authority
 
+# Started in the background of a script, this process ignores both, and so would programs that keep to what they
+# inherit.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _usual)
+
 
 def pytest_sessionstart():
     if not os.access(BINARY, os.X_OK):
