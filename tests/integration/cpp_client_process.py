@@ -165,9 +165,9 @@ class CuttingProxy:
                         while source.recv(65536):
                             pass
                     break
+                if limit is None:  # counted first, so that what is answered has been counted
+                    self.up_bytes += len(data) * (sink in self.brokers)
                 sink.sendall(data)
                 passed += len(data)
-                if limit is None:
-                    self.up_bytes += len(data) * (sink in self.brokers)
         self._end(sink)
         self._end(source)
