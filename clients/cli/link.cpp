@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
-#include "broker/config/units.hpp"
 #include "broker/tools/input.hpp"
 #include "clients/cli/exit_code.hpp"
 #include "clients/cli/text.hpp"
@@ -132,26 +129,6 @@ void leave_at_once(int exit_code) {
 
 int fail_usage(const config::Usage& usage, const std::string& what) {
   return finish(tools::wrong_usage(usage, what));
-}
-
-std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t min) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number < min) return std::nullopt;
-  return number;
-}
-
-std::optional<std::chrono::milliseconds> parse_time(std::string_view text) {
-  using std::chrono::milliseconds;
-  constexpr double seconds_max = 366.0 * 86'400;
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc{} && end == text.data() + text.size()) {
-    if (!(seconds >= 0.001 && seconds <= seconds_max)) return std::nullopt;
-    return milliseconds(std::llround(seconds * 1000));
-  }
-  const auto time = config::parse_duration(text);
-  return time && *time > milliseconds(0) && *time <= std::chrono::hours(366 * 24) ? time : std::nullopt;
 }
 
 }  // namespace crier::cli

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -77,10 +75,5 @@ void tell(const config::Usage& usage, const std::string& what);
 [[noreturn]] void leave_at_once(int exit_code);
 // "OPTION: WHAT; see `crier sub --help`."
 [[nodiscard]] int fail_usage(const config::Usage& usage, const std::string& what);
-
-// "1", "20": at least `min`. nullopt: something else.
-[[nodiscard]] std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t min = 1);
-// "2", "0.5", "500ms", "10s", "5m", "1h": seconds where no unit is given. nullopt: something else, or nothing at all.
-[[nodiscard]] std::optional<std::chrono::milliseconds> parse_time(std::string_view text);
 
 }  // namespace crier::cli

@@ -8,6 +8,7 @@
 #include "broker/config/names.hpp"
 #include "clients/cli/commands.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/option_values.hpp"
 #include "clients/cli/publisher.hpp"
 #include "protocol/command/channel_name.hpp"
 
@@ -107,14 +108,9 @@ std::string read_form(const tools::Options& options, PublishWish& wish) {
     if (!ttl || ttl->count() % 1000 != 0) return "--ttl: expected whole seconds, as 30s or 5m";
     wish.form.ttl = std::chrono::duration_cast<std::chrono::seconds>(*ttl);
   }
-  for (const auto& [name, value] :
-       {std::pair{"--timeout", &wish.connection.command_timeout}, std::pair{"--wait", &wish.wait}}) {
-    const auto text = options.one(name);
-    const auto time = text ? parse_time(*text) : std::nullopt;
-    if (text && !time) return std::string(name) + ": expected a time as 500ms, 10s, 5m, or seconds";
-    if (time) *value = *time;
-  }
-  return "";
+  if (std::string fault = read_time(options, "--timeout", wish.connection.command_timeout); !fault.empty())
+    return fault;
+  return read_time(options, "--wait", wish.wait);
 }
 
 }  // namespace

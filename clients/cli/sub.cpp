@@ -18,6 +18,7 @@
 #include "broker/config/names.hpp"
 #include "clients/cli/commands.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/option_values.hpp"
 #include "clients/cli/output.hpp"
 #include "clients/cli/push_text.hpp"
 #include "clients/cli/session.hpp"
@@ -365,23 +366,12 @@ std::optional<std::string> read_channels(const tools::Options& options, Wish& wi
 
 // "" when all of them can be understood.
 std::string read_numbers(const tools::Options& options, Wish& wish) {
-  for (const auto& [name, value] : {std::pair{"--count", &wish.count}}) {
-    const auto text = options.one(name);
-    const auto number = text ? parse_count(*text) : std::nullopt;
-    if (text && !number) return std::string(name) + ": expected a number from 1";
-    if (number) *value = *number;
-  }
-  if (const auto text = options.one("--last")) {
-    wish.last = parse_count(*text);
-    if (!wish.last) return "--last: expected a number from 1";
-  }
-  for (const auto& [name, value] : {std::pair{"--timeout", &wish.timeout}, std::pair{"--wait", &wish.wait}}) {
-    const auto text = options.one(name);
-    const auto time = text ? parse_time(*text) : std::nullopt;
-    if (text && !time) return std::string(name) + ": expected a time as 500ms, 10s, 5m, or seconds";
-    if (time) *value = *time;
-  }
-  return "";
+  if (std::string fault = read_count(options, "--count", wish.count); !fault.empty()) return fault;
+  std::uint64_t last = 0;
+  if (std::string fault = read_count(options, "--last", last); !fault.empty()) return fault;
+  if (last > 0) wish.last = last;
+  if (std::string fault = read_time(options, "--timeout", wish.timeout); !fault.empty()) return fault;
+  return read_time(options, "--wait", wish.wait);
 }
 
 }  // namespace

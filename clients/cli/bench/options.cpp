@@ -9,6 +9,7 @@
 #include "broker/tools/options.hpp"
 #include "clients/cli/bench/payload.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/option_values.hpp"
 #include "protocol/command/channel_name.hpp"
 
 namespace crier::cli::benchmark {

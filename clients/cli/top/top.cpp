@@ -16,6 +16,7 @@
 #include "clients/cli/commands.hpp"
 #include "clients/cli/exit_code.hpp"
 #include "clients/cli/link.hpp"
+#include "clients/cli/option_values.hpp"
 #include "clients/cli/signals.hpp"
 #include "clients/cli/text.hpp"
 #include "clients/cli/top/admin_request.hpp"
@@ -277,16 +278,10 @@ int top(std::span<const std::string> arguments) {
   if (!place) return fail_usage(usage, "--admin: " + place.error().what);
   Wish wish;
   wish.place = std::move(*place);
-  if (const auto text = options.one("--interval")) {
-    const auto interval = parse_time(*text);
-    if (!interval) return fail_usage(usage, "--interval: expected seconds or a time as 500ms, 2s, 1m");
-    wish.interval = *interval;
+  if (const auto fault = read_time(options, "--interval", wish.interval); !fault.empty()) {
+    return fail_usage(usage, fault);
   }
-  if (const auto text = options.one("--count")) {
-    const auto count = parse_count(*text);
-    if (!count) return fail_usage(usage, "--count: expected a number from 1");
-    wish.count = *count;
-  }
+  if (const auto fault = read_count(options, "--count", wish.count); !fault.empty()) return fail_usage(usage, fault);
   auto key = read_secret(options, "--key-file", "CRIER_KEY");
   if (!key) return fail(usage, exit_failed, key.error().what);
   wish.key = std::move(*key);
