@@ -88,11 +88,16 @@ async def connect(broker, query="", **options):
     """A Client that has had its welcome."""
     if broker.secure and "ssl" not in options:
         options["ssl"] = trust(broker)
-    async with websockets.connect(broker.websocket_url + query, max_size=None, **options) as connection:
+    connection = await websockets.connect(broker.websocket_url + query, max_size=None, **options)
+    try:
         client = Client(connection)
         client.welcome = await client.next()
         assert client.welcome["op"] == "welcome"
         yield client
+    finally:
+        # The broker may end it in this very moment, and then this version of the library raises.
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await connection.close()
 
 
 def dial(broker, receive_bytes=None, context=None):
