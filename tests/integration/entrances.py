@@ -9,8 +9,7 @@ import urllib.parse
 import cbor2
 
 from clients import BINARY, CLOSE, FIN, TEXT, RawHttp, RawWebSocket, frame, upgrade_request
-from event_streams import Stream, target
-from http_wire import get
+from event_streams import NoStream, Stream
 
 
 def bearer(credential):
@@ -132,13 +131,10 @@ def stream(broker, *channels, key=None, headers="", **query):
     """A Stream, or Refused."""
     if key is not None:
         headers += f"Authorization: {bearer(key)}\r\n"
-    with RawHttp(broker) as http:
-        http.send(get(broker, target(*channels, **query), "Accept: text/event-stream\r\n" + headers))
-        head = http.answer(body=False)
-        if head.status != 200:
-            head.body = http.stream.read(int(head.headers["content-length"]))
-            raise Refused(head)
-    return Stream(broker, *channels, headers=headers, **query)
+    try:
+        return Stream(broker, *channels, headers=headers, **query)
+    except NoStream as other:
+        raise Refused(other.answer) from None
 
 
 # --- one function for each way in: who the broker says that we are, or Refused

@@ -59,14 +59,25 @@ class Event:
         return str(vars(self))
 
 
+class NoStream(Exception):
+    """Another answer than a stream."""
+
+    def __init__(self, answer):
+        super().__init__(f"{answer.status} {answer.body}")
+        self.answer = answer
+
+
 class Stream(RawHttp):
-    """A stream over a raw socket, after its head."""
+    """A stream over a raw socket, after its head; or NoStream."""
 
     def __init__(self, broker, *channels, headers="", **query):
         super().__init__(broker)
         self.send(get(broker, target(*channels, **query), ACCEPT + headers))
         self.head = self.answer(body=False)
-        assert self.head.status == 200, self.head.status
+        if self.head.status != 200:
+            self.head.body = self.stream.read(int(self.head.headers["content-length"]))
+            self.__exit__()
+            raise NoStream(self.head)
         self.last_event_id = None
         self.early = []  # messages of one channel that came before another one's `subscribed`
 
