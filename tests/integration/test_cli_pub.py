@@ -164,15 +164,14 @@ def test_an_interrupt_waits_for_what_is_on_its_way_and_says_how_far_it_came(keep
 
 
 def test_what_was_never_acknowledged_makes_the_exit_code(keeper, channel):
-    before = keeper.metric(PUBLISHED)
     relay = Relay(keeper)
     url = keeper.websocket_url.replace(f":{keeper.port}", f":{relay.port}")
     try:
-        with Running("pub", channel, "-", "--timeout", f"{SLOWNESS}s", "--url", url, *trusted(keeper)[2:],
-                     stdin=subprocess.PIPE) as pub:
+        with Running("pub", channel, "-", "--print", "--timeout", f"{SLOWNESS}s", "--url", url,
+                     *trusted(keeper)[2:], stdin=subprocess.PIPE) as pub:
             pub.process.stdin.write(b"one\n")
             pub.process.stdin.flush()
-            eventually(lambda: keeper.metric(PUBLISHED) >= before + 1)
+            pub.line()  # the position: it was acknowledged
             relay.cut()
             pub.error("trying again")
             pub.process.stdin.write(b"two\nthree\n")

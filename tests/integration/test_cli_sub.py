@@ -38,9 +38,14 @@ def publish(broker, channel, *lines):
     run("pub", channel, "-", *trusted(broker), stdin="".join(f"{line}\n" for line in lines))
 
 
-def subscribed(broker, channels=1):
-    """Waits until so many channels have subscribers."""
-    eventually(lambda: broker.metric("crier_subscriptions") >= channels)
+def subscribed(broker, channel=None):
+    """Waits until that channel has a subscriber; or any channel, where none is named."""
+    def is_there():
+        if channel is None:
+            return broker.metric("crier_subscriptions") >= 1
+        found = json.loads(broker.admin("/channels?limit=1000")[1])["channels"]
+        return any(entry["channel"] == channel and entry["subscribers"] for entry in found)
+    eventually(is_there)
 
 
 def test_it_prints_each_message_in_a_line_of_its_own(keeper, channel):
@@ -113,7 +118,7 @@ def test_after_a_cut_it_goes_on_where_it_was(keeper, channel):
     words = ["--url", url] + trusted(keeper)[2:]
     try:
         with Running("sub", channel, "--raw", "--count", "4", *words) as sub:
-            subscribed(keeper)
+            subscribed(keeper, channel)
             publish(keeper, channel, 1, 2)
             assert [sub.line(), sub.line()] == ["1", "2"]
             relay.cut()
@@ -151,7 +156,7 @@ def test_a_reader_that_closes_its_end_ends_it_quietly(keeper, channel):
     with Running("sub", channel, stdout=write_end, *trusted(keeper)) as sub:
         os.close(write_end)
         os.close(read_end)
-        subscribed(keeper)
+        subscribed(keeper, channel)
         publish(keeper, channel, "for nobody")
         sub.end(0)
         assert sub.errors.empty(), sub.said
@@ -163,7 +168,7 @@ def test_a_reader_that_pauses_loses_nothing(keeper, channel):
     read_end, write_end = os.pipe()
     with Running("sub", channel, "--raw", "--count", str(count), stdout=write_end, *trusted(keeper)) as sub:
         os.close(write_end)
-        subscribed(keeper)
+        subscribed(keeper, channel)
         publish(keeper, channel, *(f"{number} {'x' * size}" for number in range(count)))
         with os.fdopen(read_end) as reader:
             assert [int(line.partition(" ")[0]) for line in reader] == list(range(count))
@@ -174,7 +179,7 @@ def test_where_to_go_on_is_behind_what_was_printed_and_not_behind_what_still_wai
     read_end, write_end = os.pipe()
     with Running("sub", channel, "--json", stdout=write_end, *trusted(keeper)) as sub:
         os.close(write_end)
-        subscribed(keeper)
+        subscribed(keeper, channel)
         publish(keeper, channel, *(f"{number} {'x' * 20_000}" for number in range(20)))
         with os.fdopen(read_end) as reader:
             lines = [reader.readline()]
@@ -367,7 +372,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(keeper, channel):
     finally:
         signal.signal(signal.SIGHUP, before)
     with sub:
-        subscribed(keeper)
+        subscribed(keeper, channel)
         sub.signal(signal.SIGHUP)
         publish(keeper, channel, "still here")
         assert sub.line() == "still here"
