@@ -18,7 +18,9 @@
 #include "clients/cli/output.hpp"
 #include "clients/cli/progress.hpp"
 #include "clients/cli/signals.hpp"
+#include "clients/cli/tally.hpp"
 #include "clients/cli/text.hpp"
+#include "clients/cli/throttle.hpp"
 #include "protocol/command/json_scanner.hpp"
 #include "protocol/websocket/utf8.hpp"
 
@@ -29,10 +31,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// On their way at a time: enough for a long link, few enough to say which failed.
-constexpr std::size_t in_flight_max = 1'000;
-constexpr std::size_t faults_told_max = 10;
-constexpr milliseconds late_max{50};
+constexpr std::uint64_t faults_told_max = 10;
 constexpr milliseconds limited_pause{1'000};  // where the broker does not say how long
 // A broker without room for keys has room again when those that fill it are forgotten, by default after two minutes.
 constexpr milliseconds lines_patience_min{150'000};
@@ -70,6 +69,7 @@ class Publisher {
       : usage_(usage),
         wish_(std::move(wish)),
         lines_(context_),
+        throttle_(wish_.rate),
         output_(context_, [this] { output_changed(); }),
         watch_(context_, usage, wish_.wait, [this](Farewell farewell) { give_up(std::move(farewell)); }),
         signals_(context_),
@@ -87,9 +87,6 @@ class Publisher {
       if (const auto opened = lines_.open(wish_.file); !opened) {
         return fail(usage_, exit_failed, wish_.file + ": " + opened.error().what);
       }
-    }
-    if (wish_.rate > 0) {
-      interval_ = std::chrono::round<steady_clock::duration>(std::chrono::duration<double>(1 / wish_.rate));
     }
     add_ends(signals_);
     await_signal();
@@ -123,7 +120,7 @@ class Publisher {
     progress_.clear();
     if (auto farewell = watch_.take(change)) return give_up(std::move(*farewell));
     if (change.state != client::State::connected || watch_.connections() > 1) return;
-    next_at_ = steady_clock::now();
+    throttle_.start(steady_clock::now());
     if (!wish_.data) progress_.start();
     pump();
   }
@@ -143,9 +140,9 @@ class Publisher {
   // Sends as much as there is, and as may be sent. Whoever has to wait calls it again.
   void pump() {
     while (!stopped_ && !waiting_) {
-      if (in_flight_.size() >= window_) return;          // an acknowledgement calls
-      if (output_.waiting() > output_bytes_max) return;  // who reads it
-      if (steady_clock::now() < next_at_) return wait_until(next_at_);
+      if (in_flight_.size() >= throttle_.in_flight_max()) return;  // an acknowledgement calls
+      if (output_.waiting() > output_bytes_max) return;            // who reads it
+      if (steady_clock::now() < throttle_.next_at()) return wait_until(throttle_.next_at());
       if (!held_ && !take_line()) return;
       if (!send()) return;
     }
@@ -216,8 +213,7 @@ class Publisher {
       take_result(number, std::move(result));
     });
     if (taken) {
-      // What was late is made up for, but not by a burst.
-      next_at_ = std::max(next_at_ + interval_, steady_clock::now() - late_max);
+      throttle_.sent(steady_clock::now());
       in_flight_.emplace(number, std::move(held_->publication));
       held_.reset();
       return true;
@@ -249,9 +245,8 @@ class Publisher {
     if (closed_) return;  // it stays without an acknowledgement
     auto sent = in_flight_.extract(number);
     if (result) {
-      ++acknowledged_;
-      stuck_since_.reset();
-      window_ = std::min(window_ + 1, in_flight_max);
+      tally_.acknowledged();
+      throttle_.acknowledged();
       if (wish_.print) output_.write(result->position + "\n");
     } else if (!stopped_ && is_for_later(result.error(), sent.mapped())) {
       again_.emplace(number, Line{number, std::move(sent.mapped())});
@@ -296,10 +291,8 @@ class Publisher {
 
   // Not for ever where nothing at all goes through. One message is waited for as long as --timeout says.
   bool has_patience() {
-    const auto now = steady_clock::now();
-    if (!stuck_since_) stuck_since_ = now;
     const milliseconds timeout = wish_.connection.command_timeout;
-    return now - *stuck_since_ < (wish_.data ? timeout : std::max(timeout, lines_patience_min));
+    return throttle_.may_wait(steady_clock::now(), wish_.data ? timeout : std::max(timeout, lines_patience_min));
   }
 
   void do_without_keys(const client::Error& error) {
@@ -310,34 +303,31 @@ class Publisher {
 
   // It was on its way, without a key: whether it was stored, nobody knows.
   void tell_doubt() {
-    if (doubtful_++ > 0) return;  // the summary has their number
+    tally_.doubtful();
+    if (tally_.doubtful_count() > 1) return;  // the summary has their number
     tell_over("what was on its way without a key is sent again: it may come twice");
   }
 
   void slow_down(const client::Error& error, const char* advice) {
     const milliseconds pause = error.retry_after ? milliseconds(*error.retry_after) : limited_pause;
-    const auto now = steady_clock::now();
-    if (now < limited_until_) return;
-    limited_until_ = next_at_ = now + pause;
-    window_ = std::max<std::size_t>(1, window_ / 2);
+    if (!throttle_.limited(steady_clock::now(), pause)) return;
     if (!std::exchange(limited_told_, true)) tell_over(without_end(error.message) + "; going slower" + advice);
   }
 
   void judge(std::uint64_t number, const client::Error& error) {
     refuse(number, why_not(error));
     if (is_unanswered(error.code)) return stop({exit_incomplete, ""});
-    const bool out_of_patience = stuck_since_ && !has_patience();
+    const bool out_of_patience = throttle_.stuck() && !has_patience();
     if (out_of_patience) return stop({wish_.data ? exit_failed : exit_incomplete, ""});
     if (is_refused_for_all(error.code)) stop({exit_failed, ""});
   }
 
   void refuse(std::uint64_t number, const std::string& why) {
-    if (++refused_ == 1) first_refused_ = number;
-    first_refused_ = std::min(first_refused_, number);
-    if (refused_ > faults_told_max) return;
+    tally_.refused(number);
+    if (tally_.refused_count() > faults_told_max) return;
     progress_.clear();
     tell(usage_, (wish_.data ? wish_.channel : "line " + std::to_string(number)) + ": " + why);
-    if (refused_ == faults_told_max) tell(usage_, "no further lines are told one by one");
+    if (tally_.refused_count() == faults_told_max) tell(usage_, "no further lines are told one by one");
   }
 
   // Nothing new is sent; what is on its way may still be acknowledged.
@@ -357,7 +347,7 @@ class Publisher {
 
   void finish_if_done() {
     if (!in_flight_.empty() || !again_.empty() || held_) return;
-    stop({refused_ == 0 ? exit_done : wish_.data ? exit_failed : exit_incomplete, ""});
+    stop({tally_.refused_count() == 0 ? exit_done : wish_.data ? exit_failed : exit_incomplete, ""});
   }
 
   void leave_if_done() {
@@ -384,15 +374,7 @@ class Publisher {
     }
     if (wish_.data) return exit_code;
     if (watch_.connections() == 0) return exit_code;
-    std::string summary = grouped(acknowledged_) + (acknowledged_ == 1 ? " line" : " lines") + " published";
-    if (doubtful_ > 0) summary += ", up to " + grouped(doubtful_) + " of them twice";
-    if (refused_ > 0) {
-      summary += ", " + grouped(refused_) + " not, the first of them line " + grouped(first_refused_);
-    }
-    if (open > 0) {
-      summary += ", " + grouped(open) + " without an acknowledgement, the first of them line " + grouped(first_open());
-    }
-    tell(usage_, summary);
+    tell(usage_, tally_.summary(open, open > 0 ? first_open() : 0));
     return exit_code;
   }
 
@@ -404,19 +386,20 @@ class Publisher {
   }
 
   [[nodiscard]] std::string progress_text() const {
-    std::string text = grouped(acknowledged_) + " acknowledged";
+    std::string text = grouped(tally_.acknowledged_count()) + " acknowledged";
     if (lines_.size_bytes() > 0) {
       const double share = static_cast<double>(lines_.read_bytes()) / static_cast<double>(lines_.size_bytes());
       text += ", " + std::to_string(std::lround(std::min(1.0, share) * 100)) + " % read";
     }
-    if (refused_ > 0) text += ", " + grouped(refused_) + " refused";
-    return text + progress_.rate_text(acknowledged_);
+    if (tally_.refused_count() > 0) text += ", " + grouped(tally_.refused_count()) + " refused";
+    return text + progress_.rate_text(tally_.acknowledged_count());
   }
 
   const config::Usage& usage_;
   PublishWish wish_;
   asio::io_context context_{1};
   Lines lines_;
+  Throttle throttle_;
   Output output_;
   KeyBudget budget_;
   Watch watch_;
@@ -427,19 +410,11 @@ class Publisher {
   std::map<std::uint64_t, client::Publication> in_flight_;  // by the line's number
   std::map<std::uint64_t, Line> again_;                     // over the broker's rate limit
   std::optional<Line> held_;                                // the next one
-  steady_clock::duration interval_{0};                      // between two messages
-  steady_clock::time_point next_at_;
-  steady_clock::time_point limited_until_;
-  std::size_t window_ = in_flight_max;  // halved at a limit, and one more with each acknowledgement
-  std::uint64_t number_ = 0;            // of the last line that was read
-  std::uint64_t acknowledged_ = 0;
-  std::uint64_t refused_ = 0;
-  std::uint64_t first_refused_ = 0;
-  std::uint64_t doubtful_ = 0;                             // sent again without a key
-  std::optional<steady_clock::time_point> stuck_since_{};  // nothing was acknowledged since something had to wait
-  bool waiting_ = false;                                   // for room or time: pump() will be called
-  bool reading_ = false;                                   // likewise, for lines
-  bool ended_ = false;                                     // of the input
+  std::uint64_t number_ = 0;                                // of the last line that was read
+  Tally tally_;
+  bool waiting_ = false;  // for room or time: pump() will be called
+  bool reading_ = false;  // likewise, for lines
+  bool ended_ = false;    // of the input
   bool stopped_ = false;
   bool leaving_ = false;
   bool closed_ = false;  // the client, or as good as that
