@@ -171,9 +171,11 @@ class WebSocketPeer:
 
     def fall_silent(self):
         """Until the broker has had enough of it."""
-        connections = self.broker.metric("crier_connections")
+        def ended():
+            return self.broker.metric("crier_connections_closed_total", code="heartbeat_timeout")
+        before = ended()
         self.stop_reading()
-        eventually(lambda: self.broker.metric("crier_connections") < connections, seconds=20)
+        eventually(lambda: ended() > before, seconds=20)
         self.read_on()
 
     async def close(self):
