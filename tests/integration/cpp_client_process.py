@@ -10,9 +10,13 @@ import threading
 import time
 
 from broker_process import BUILD, SANITIZER_REPORT, SLOWNESS
+from tokens import SECRET
 
 PROGRAM = BUILD / "tests" / "integration" / "cpp_client" / "crier_test_cpp_client"
 PATIENCE = 15 * SLOWNESS
+# What many of these tests want of their broker.
+KEEP = '[namespace.default]\nhistory = { messages = 100_000, age = "1h" }\n'
+JWT = f'[server]\nhosts = ["127.0.0.1"]\n[auth.jwt]\nsecret = "{SECRET}"\n'
 
 
 class CppClient:
