@@ -1,9 +1,11 @@
 """The C++ client library when the link is cut, stalls or is slow: at every byte, by restarts, by drains."""
 
+import contextlib
 import os
 import random
 import shutil
 import signal
+import socket
 
 import pytest
 
@@ -92,6 +94,21 @@ def test_a_link_that_stays_silent_is_found_by_heartbeat(start_broker, tmp_path):
         while data[-1] != 49:
             data += client.messages(1)
         assert data == list(range(50))
+
+
+def test_an_address_that_swallows_packets_is_given_up_in_time(tmp_path):
+    """A listener with a full queue answers no SYN."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
+        while True:
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0.5)
+            try:
+                waiting.connect(full.getsockname())
+            except TimeoutError:
+                break
+        with CppClient(f"ws://127.0.0.1:{full.getsockname()[1]}/", tmp_path, connect_timeout_ms=500) as client:
+            error = client.next("waiting")["error"]
+            assert error["code"] == "unreachable" and "connect_timeout" in error["message"], error
 
 
 def test_a_restart_with_its_state_is_recovered_and_one_without_is_told(start_broker, tmp_path):

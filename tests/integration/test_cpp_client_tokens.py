@@ -45,6 +45,17 @@ def test_a_source_without_a_token_is_told_and_asked_again(start_broker, tmp_path
         client.next("connected")
 
 
+def test_a_source_that_throws_is_told_of_and_asked_again(start_broker, tmp_path):
+    broker = start_broker(config=JWT)
+    with CppClient(broker.websocket_url, tmp_path, token_source=True, throws=1) as client:
+        client.next("token_wanted")
+        assert "no key in the safe" in client.next("error")["error"]["message"]
+        client.next("waiting")
+        client.next("token_wanted")
+        client.do("token", token=token("alice"))
+        client.next("connected")
+
+
 def test_a_channel_of_the_token_is_resumed_after_a_cut(start_broker, tmp_path):
     broker = start_broker(config=JWT + KEEP)
     mine = token("alice", can={"publish": ["inbox"]}, channels=["inbox"])

@@ -96,9 +96,11 @@ client::Options options_of(const Json& json) {
 Player::Player(asio::io_context& io, const Json& json) {
   client::Options options = options_of(json);
   if (json.value("token_source", false)) {
-    options.token_source = [this](client::TokenReason reason, client::TokenReply reply) {
+    options.token_source = [this, throws = json.value("throws", 0)](client::TokenReason reason,
+                                                                    client::TokenReply reply) mutable {
       token_reply_ = std::move(reply);
       say({{"event", "token_wanted"}, {"reason", static_cast<int>(reason)}});
+      if (throws > 0 && throws-- > 0) throw std::runtime_error("no key in the safe");
     };
   }
   client::ClientHandlers all;
