@@ -251,6 +251,15 @@ def test_a_broker_without_room_for_keys_takes_lines_and_single_messages_all_the_
     stored(broker, channel, 101)
 
 
+def test_who_asks_for_a_key_waits_for_room_within_its_timeout(start_broker, channel):
+    config = FEW_KEYS.replace("[namespace.default]\n", f'[namespace.default]\nidempotency_window = "{4 * SLOWNESS}s"\n')
+    broker = start_broker(threads=1, config=config)
+    run("pub", channel, "-", *trusted(broker), stdin="".join(f"{number}\n" for number in range(20)))
+    said = run("pub", channel, "20", "--key", "mine", "--timeout", f"{20 * SLOWNESS}s", *trusted(broker))[1]
+    assert said.count("until there is room for --key") == 1, said
+    stored(broker, channel, 21)
+
+
 def test_after_a_cut_lines_without_a_key_are_sent_again_and_that_is_told(start_broker, channel, tmp_path):
     broker = start_broker(threads=1, config=FEW_KEYS)
     count = scaled(60_000, at_least=20_000)
