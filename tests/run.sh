@@ -67,8 +67,8 @@ say "integration tests (pytest, preset $preset)"
 export CRIER_BIN=${CRIER_BIN:-$crier_root/build/$preset/crier}
 export CRIER_BUILD_DIR=$crier_root/build/$preset
 # Debian's interpreter by its path: it has Debian's pytest and websockets, another in PATH has not.
-# Most of their time they wait: one more at once than there are cores, each file by one of them.
-(cd "$integration" && "${calm[@]}" /usr/bin/python3 -m pytest -n "$(($(nproc) + 1))" --dist loadfile "${left_out[@]}" \
+# Most of their time they wait: twice as many at once as there are cores, each file by one of them.
+(cd "$integration" && "${calm[@]}" /usr/bin/python3 -m pytest -n "$((2 * $(nproc)))" --dist loadfile "${left_out[@]}" \
   "$@" < /dev/null) || status=1
 
 if [ "$status" -eq 0 ]; then say "preset $preset: everything passed"; else say "preset $preset: FAILED"; fi
