@@ -121,9 +121,11 @@ class Worker {
   std::vector<Connection*> to_read_again_;
   std::vector<std::uint32_t> listening_;  // of this thread, to each channel
   std::vector<Countdown> countdowns_;     // for each publisher's slots
+  std::uint64_t deliveries_to_come_ = 0;  // what is left of them
   std::vector<char> read_buffer_;
   Payloads payloads_;
   Random random_;
+  const bool lingers_;
   std::unique_ptr<Statistics> statistics_;
   std::int64_t now_ = 0;
   bool look_at_publishers_ = false;
