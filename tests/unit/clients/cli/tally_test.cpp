@@ -16,7 +16,7 @@ TEST(Tally, Says_only_what_was_published_when_nothing_else_happened) {
 
 TEST(Tally, Names_the_first_line_that_failed_in_whatever_order_they_do) {
   Tally tally;
-  for (const std::uint64_t line : {7, 3, 5}) tally.refused(line);
+  for (const std::uint64_t line : {7U, 3U, 5U}) tally.refused(line);
   EXPECT_EQ(tally.refused_count(), 3U);
   EXPECT_EQ(tally.summary(0, 0), "0 lines published, 3 not, the first of them line 3");
 }
