@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     std::cerr << "token URL CA_FILE TOKEN_FILE CHANNEL\n";
     return 2;
   }
+  std::cout << std::unitbuf;  // whoever reads it may wait for a line
   asio::io_context io;
   crier::client::Options options{.url = argv[1]};
   options.tls.ca_file = argv[2];
@@ -23,20 +24,20 @@ int main(int argc, char** argv) {
   };
   crier::client::ClientHandlers handlers;
   handlers.on_state = [](const crier::client::StateChange& change) {
-    if (change.state == crier::client::State::connected) std::cout << "connected as " << change.user << std::endl;
-    if (change.error) std::cerr << change.error->message << std::endl;
+    if (change.state == crier::client::State::connected) std::cout << "connected as " << change.user << '\n';
+    if (change.error) std::cerr << change.error->message << '\n';
   };
-  handlers.on_error = [](const crier::client::Error& error) { std::cerr << error.message << std::endl; };
+  handlers.on_error = [](const crier::client::Error& error) { std::cerr << error.message << '\n'; };
   crier::client::Client client(io.get_executor(), options, handlers);
 
   crier::client::SubscriptionHandlers channel;
-  channel.on_message = [](const crier::client::Message& message) { std::cout << message.data << std::endl; };
+  channel.on_message = [](const crier::client::Message& message) { std::cout << message.data << '\n'; };
   channel.on_ended = [&client](const crier::client::Error& error) {
-    std::cerr << error.message << std::endl;
+    std::cerr << error.message << '\n';
     client.close();
   };
   if (const auto taken = client.subscribe(argv[4], {}, channel); !taken) {
-    std::cerr << taken.error().message << std::endl;
+    std::cerr << taken.error().message << '\n';
     return 1;
   }
   client.start();

@@ -59,7 +59,7 @@ void read_milliseconds(const Json& json, const char* name, milliseconds& into) {
 }  // namespace
 
 void say(const Json& line) {
-  std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+  std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
 }
 
 Json to_json(const client::Error& error) {
