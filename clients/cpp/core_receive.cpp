@@ -174,6 +174,7 @@ void Core::on_subscribe_refused(std::int64_t id, const command::ErrorReply& repl
       send_unsubscribe(subscription->channel);
       return send_subscribe(subscription);
     case ErrorCode::forbidden:
+    case ErrorCode::unauthorized:
       // Who may subscribe may still not read the past (`history_access`). `since` was our own wish then, and the cut is
       // told as one that may have lost messages.
       if (!subscription->was_live || subscription->position.empty()) return end_subscription(subscription, error);

@@ -90,6 +90,17 @@ def test_a_cut_ends_no_subscription_of_who_may_not_read_the_past(start_broker, t
             assert client.messages(1) == [channel]
 
 
+def test_nor_one_of_who_shows_no_token(start_broker, tmp_path):
+    broker = start_broker(config=JWT + '[namespace.default]\nhistory = { messages = 10 }\npublish = "anyone"\n'
+                                 'history_access = "granted"\n')
+    with CuttingProxy(broker.port) as proxy, CppClient(proxy.url, tmp_path) as client:
+        client.subscribe("room")
+        proxy.cut_all()
+        assert client.next("subscribed", "ended")["recovered"] is False
+        client.answer("publish", channel="room", data=1)
+        assert client.messages(1) == [1]
+
+
 def test_a_service_manages(start_broker, tmp_path):
     service = Service("ops", manage=True, publish=[">"], subscribe=[">"])
     broker = start_broker(config=JWT + service.toml())
