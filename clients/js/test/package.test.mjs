@@ -29,10 +29,10 @@ for (const [name, bytes] of [['crier.js', 6144], ['crier.global.js', 6144], ['fa
   });
 }
 
-test('nothing is needed at run time, and nothing but two tools to build', () => {
+test('nothing is needed at run time, and nothing but three tools to build', () => {
   assert.equal(description.dependencies, undefined);
   assert.equal(description.peerDependencies, undefined);
-  assert.deepEqual(Object.keys(description.devDependencies), ['esbuild', 'typescript']);
+  assert.deepEqual(Object.keys(description.devDependencies), ['esbuild', 'terser', 'typescript']);
   for (const version of Object.values(description.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
   const lock = readFileSync(path.join(folder, 'package-lock.json'), 'utf8');
   assert.doesNotMatch(lock, /"resolved"/, 'addresses of registries belong to the machine');
