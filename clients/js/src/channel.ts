@@ -1,5 +1,4 @@
 import type { Crier } from './crier.js';
-import { Feed } from './feed.js';
 import { Subscription } from './subscription.js';
 import type {
   HistoryOptions, HistoryPage, Listener, Member, Members, Message, PublishOptions, Published, Push,
@@ -22,9 +21,7 @@ export class Channel<Data = unknown> {
       onMessage = options;
       options = {};
     }
-    const { feeds_ } = this.crier_;
-    let feed = feeds_.get(this.name);
-    if (!feed) feeds_.set(this.name, (feed = new Feed(this.crier_, this.name)));
+    const feed = this.crier_.feed_(this.name);
     const subscription = new Subscription<Data>(this.crier_, feed, options);
     if (onMessage) subscription.on('message', onMessage);
     feed.add_(subscription as unknown as Subscription);

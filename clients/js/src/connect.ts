@@ -10,7 +10,7 @@ export function connectOn(platform: Platform, url: string | URL, options: Connec
     // Judged below.
   }
   if (!/^(ws|http)s?:/.test(href)) {
-    throw new CrierError('bad_url', `${url} is no URL of a broker: write wss://HOST/message`, { final: true });
+    throw new CrierError('bad_url', `${url} is no URL of a broker: use wss://HOST/message`, { final: true });
   }
   return new Crier(platform, href.replace(/^http/, 'ws').replace(/#.*/, ''), options);
 }

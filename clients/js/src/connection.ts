@@ -7,16 +7,19 @@ import type {
 } from './types.js';
 import { webSocketLink } from './websocket_link.js';
 
-/** Of our own `auth`; other commands begin with 1. */
-const authId = 0;
-/** A connection that has lasted so long was not in vain: delays begin anew. */
-const stableMs = 5000;
-/** The comments in an event stream come every 15 s, and are all that is heard of a quiet one. */
-const streamQuietMs = 25_000;
-/** Nobody is sent away for longer, whatever an answer on the way says. */
-const patienceMs = 300_000;
-/** setTimeout takes 31 bits, and does at once what is further away. */
-const timerMax = 2 ** 31 - 1;
+// An enum's values are written where they are used: a constant of its own would be larger.
+const enum Fixed {
+  /** Of our own `auth`; other commands begin with 1. */
+  authId = 0,
+  /** A connection that has lasted so long was not in vain: delays begin anew. */
+  stableMs = 5000,
+  /** The comments in an event stream come every 15 s, and are all that is heard of a quiet one. */
+  streamQuietMs = 25_000,
+  /** Nobody is sent away for longer, whatever an answer on the way says. */
+  patienceMs = 300_000,
+  /** setTimeout takes 31 bits, and does at once what is further away. */
+  timerMaxMs = 2_000_000_000,
+}
 
 const late = 'getToken does not answer';
 
@@ -53,6 +56,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   private refreshing_: boolean | undefined;
   private heard_!: number;
   private quiet_!: number;
+  private asked_: number | undefined;
   private blocked_ = 0;
   /** Set while no WebSocket gets through. */
   private stream_: Fallback | undefined;
@@ -105,7 +109,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   delay_(error?: CrierError, attempt = this.attempt_++): number {
     const { min = 500, max = 20_000 } = this.options_.backoff ?? {};
     return Math.max(Math.random() * Math.min(max, min * 2 ** attempt),
-      Math.min((error?.retryAfter ?? 0) * 1000, patienceMs));
+      Math.min((error?.retryAfter ?? 0) * 1000, Fixed.patienceMs));
   }
 
   /** Fetches a token for the connection that there is. @internal */
@@ -124,7 +128,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
     let error: CrierError | undefined;
     try {
       token = await this.options_.getToken?.(reason);
-      if (!token && reason !== 'connect') throw 'it returned no token';
+      if (token ? typeof token !== 'string' : reason !== 'connect') throw 'return a string';
     } catch (cause) {
       error = failure('token_failed', `getToken failed: ${cause}`,
         { cause, final: !!(cause as { final?: boolean } | undefined)?.final });
@@ -145,10 +149,11 @@ export abstract class Connection extends Emitter<CrierEvents> {
   /** Without an action: not any more. */
   private after_(name: TimerName, ms = 0, action?: () => void): void {
     clearTimeout(this.timers_[name]);
-    this.timers_[name] = action && setTimeout(() => {
+    // A listener may have closed it.
+    this.timers_[name] = action && this.state !== 'closed' ? setTimeout(() => {
       this.timers_[name] = undefined;
       action();
-    }, Math.min(ms, timerMax));
+    }, Math.min(ms, Fixed.timerMaxMs)) : undefined;
   }
 
   private awaitReady_(): void {
@@ -213,7 +218,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
   }
 
   private authenticate_(): void {
-    this.send_({ op: 'auth', id: authId, token: this.token_! });
+    this.send_({ op: 'auth', id: Fixed.authId, token: this.token_! });
   }
 
   private push_(push: Push): void {
@@ -223,17 +228,17 @@ export abstract class Connection extends Emitter<CrierEvents> {
       this.session = push.session;
       this.limits_ = push.limits;
       this.quiet_ = this.options_.heartbeat ?? push.heartbeat * 1000;
-      if (this.stream_) this.quiet_ = Math.max(this.quiet_, streamQuietMs);
+      if (this.stream_) this.quiet_ = Math.max(this.quiet_, Fixed.streamQuietMs);
       this.who_(push);
       // An event stream brings another one whenever it begins anew.
       if (connected) return;
       if (this.token_) this.authenticate_();
       else this.established_();
-    } else if (op === 'authenticated' && id === authId) {
+    } else if (op === 'authenticated' && id === Fixed.authId) {
       this.refreshing_ = false;
       this.who_(push);
       this.established_();
-    } else if (op === 'error' && id === authId) {
+    } else if (op === 'error' && id === Fixed.authId) {
       const { code, message, retryAfter } = errorOf(push);
       const error = failure(code, `the broker refused the token: ${message}`,
         { retryAfter, final: code === 'unauthorized' || (code === 'forbidden' && !connected) });
@@ -254,8 +259,8 @@ export abstract class Connection extends Emitter<CrierEvents> {
     this.user = user;
     if (!expires_in || !this.options_.getToken) return;
     // Clients that came together shall not ask for tokens together.
-    const ms = expires_in * 1000;
-    this.after_('refresh', ms - Math.min(60_000, ms * 0.3) * (1 - Math.random() / 2), () => this.refresh_('expiring'));
+    this.after_('refresh', (expires_in - Math.min(60, expires_in * 0.3) * (1 - Math.random() / 2)) * 1000,
+      () => this.refresh_('expiring'));
   }
 
   private established_(): void {
@@ -263,9 +268,7 @@ export abstract class Connection extends Emitter<CrierEvents> {
       this.state = 'connected';
       this.worked_ = true;
       clearTimeout(this.timers_.open);
-      this.after_('stable', stableMs, () => {
-        this.attempt_ = 0;
-      });
+      this.after_('stable', Fixed.stableMs, () => (this.attempt_ = 0));
       this.listen_();
       this.blocked_ = 0;
       this.resolve_();
@@ -284,11 +287,13 @@ export abstract class Connection extends Emitter<CrierEvents> {
   }
 
   private askLink_(): void {
-    const asked = performance.now();
+    // It is being asked already.
+    if (this.asked_! > this.heard_) return;
+    const asked = (this.asked_ = performance.now());
     this.send_({ op: 'ping' });
-    this.after_('beat', this.stream_ ? streamQuietMs : this.timeout_, () => {
+    this.after_('beat', this.stream_ ? Fixed.streamQuietMs : this.timeout_, () => {
       if (this.heard_ >= asked) this.listen_();
-      else this.lost_(failure('heartbeat_timeout', 'the broker does not answer'));
+      else this.lost_(failure('heartbeat_timeout', 'it does not answer'));
     });
   }
 
@@ -351,16 +356,18 @@ export abstract class Connection extends Emitter<CrierEvents> {
   /** A browser does not tell why a WebSocket failed; the answer to a plain request does. */
   private async probe_(): Promise<CrierError> {
     const { http_: url, platform_, options_ } = this;
+    // Without a token that may stand in it.
+    const [place] = url.split('?') as [string];
     const { signal } = (this.probing_ = new AbortController());
     this.after_('open', this.timeout_, () => this.probing_!.abort());
     try {
       const answer = await platform_.fetch_(url, { signal }, options_);
       const text = await answer.text();
-      return await platform_.fallback_().then(({ refusal }) => refusal(failure, answer, url, text, this.worked_),
+      return await platform_.fallback_().then(({ refusal }) => refusal(failure, answer, place, text, this.worked_),
         // The file is needed for a sentence as well.
         (cause) => failure('websocket_blocked', `no fallback: ${cause}; HTTP ${answer.status}`));
     } catch (cause) {
-      return platform_.error_(url, cause);
+      return platform_.error_(place, cause);
     }
   }
 

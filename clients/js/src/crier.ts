@@ -3,8 +3,8 @@
 import { Channel } from './channel.js';
 import { Connection } from './connection.js';
 import { CrierError, errorOf } from './errors.js';
-import type { Feed } from './feed.js';
-import type { BroadcastResult, Command, Message, PublishOptions, Push } from './types.js';
+import { Feed } from './feed.js';
+import type { BroadcastResult, Command, PublishOptions, Push } from './types.js';
 
 /** Called once, with one of them. */
 type Done = (error: CrierError | undefined, reply?: Push) => void;
@@ -31,11 +31,16 @@ export class Crier extends Connection {
   private lastId_ = 0;
   private waiting_ = 0;
   private waitingBytes_ = 0;
-  /** Channels that the token subscribes to. */
-  private readonly claimed_ = new Set<string>();
 
   channel<Data = unknown>(name: string): Channel<Data> {
     return new Channel<Data>(this, name);
+  }
+
+  /** @internal */
+  feed_(name: string): Feed {
+    let feed = this.feeds_.get(name);
+    if (!feed) this.feeds_.set(name, (feed = new Feed(this, name)));
+    return feed;
   }
 
   /** One message to many channels, at most 1000: a result for each, in their order. */
@@ -57,19 +62,21 @@ export class Crier extends Connection {
     const { state } = this;
     const held = state !== 'connected' || (this.leaving_ && !now_);
     if (state === 'closed') return fail('closed', 'connect() again');
-    if (state !== 'connected' && this.options_.offline === 'reject') return fail('offline', 'await crier.ready first');
+    if (state !== 'connected' && this.options_.offline === 'reject') return fail('offline', 'await crier.ready');
     // What has waited may be sent and cut off at once, so it must be safe to repeat.
     if (held && command.op === 'publish') command.key ??= this.platform_.key_();
     const id = (command.id = ++this.lastId_);
     let text_;
     try {
       text_ = JSON.stringify(command);
+      // The broker could not say whose it is.
+      if (/[^\\](\\\\)*\\ud/.test(text_)) throw 'half of a surrogate pair';
     } catch (cause) {
       return fail('bad_request', `data is no JSON: ${cause}`);
     }
     const pending = { command_: command, text_, bytes_: new TextEncoder().encode(text_).length, now_, done_ };
     if (held && !this.wait_(pending)) {
-      return fail('offline_queue_full', 'offlineQueue is full: await crier.ready');
+      return fail('offline_queue_full', 'await crier.ready: offlineQueue is full');
     }
     this.pending_.set(id, pending);
     if (!held) this.transmit_(pending);
@@ -99,7 +106,7 @@ export class Crier extends Connection {
     this.go_(pending);
     // It would end the whole connection (1009).
     if (max && pending.bytes_ > max) this.settle_(pending, new CrierError('too_large',
-      `over limits.incoming_bytes_max (${max})`));
+      `over limits.incoming_bytes_max: ${max}`));
     else this.link_?.send(pending.command_, pending.text_);
   }
 
@@ -131,12 +138,9 @@ export class Crier extends Connection {
       feed.receive_(push);
     } else if (failed) {
       this.emit_('error', errorOf(push));
-    } else if (push.op === 'subscribed' && !push.id) {
-      // They are not resumed.
-      if (this.claimed_.has(name)) this.emit_('gap', { channel: name, conflated: false });
-      this.claimed_.add(name);
-    } else if (push.op === 'message' && this.claimed_.has(name)) {
-      this.emit_('message', push as Push & Message);
+    } else if (push.op === 'subscribed') {
+      // By the token.
+      this.feed_(name).claim_(push);
     }
   }
 
@@ -149,13 +153,13 @@ export class Crier extends Connection {
       const again = !now_ && (command_.op !== 'publish' || command_.key);
       if (!pending.sent_ && !now_) continue;
       if (!again || !this.wait_(pending)) this.settle_(pending, new CrierError('timeout',
-        'cut off before the answer: done or not; with a key it is repeated', { channel: command_.channel }));
+        'cut off before the answer; with a key it is repeated', { channel: command_.channel }));
     }
   }
 
   /** @internal */
   protected override ended_(error: CrierError, failed: boolean): void {
-    for (const feed of this.feeds_.values()) feed.end_(failed ? error : undefined);
+    for (const feed of [...this.feeds_.values()]) feed.end_(failed ? error : undefined);
     for (const pending of this.pending_.values()) this.settle_(pending, error);
   }
 }

@@ -10,9 +10,7 @@ export abstract class Emitter<Events extends { error: CrierError }> {
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
     const listeners = (this.listeners_[name] ??= new Set());
     listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
+    return () => void listeners.delete(listener);
   }
 
   /** Does anybody listen? @internal */
@@ -25,7 +23,7 @@ export abstract class Emitter<Events extends { error: CrierError }> {
     const listeners = [...(this.listeners_[name] ?? [])];
     for (const listener of listeners) {
       // Also a promise that fails is taken care of.
-      new Promise<unknown>((resolve) => resolve(listener(event))).catch((cause: unknown) => {
+      (async () => listener(event))().catch((cause: unknown) => {
         const error = new CrierError('listener_failed', `a listener of '${name as string}' failed: ${cause}`,
           { cause });
         // Its own failure must not come back to it.

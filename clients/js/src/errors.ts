@@ -52,7 +52,7 @@ const ownCloses: ErrorCode[] =
 export function closeError(code: number, reason = ''): CrierError {
   const final = finalCloses.test(`${code}`);
   return new CrierError(ownCloses[code - 4000] ?? closes[code] ?? (final ? 'protocol_error' : 'connection_lost'),
-    `the connection ended: ${code} ${reason}`, { final });
+    `connection ended: ${code} ${reason}`, { final });
 }
 
 /** What is needed of a `Response`; Node's entry brings its own. @internal */

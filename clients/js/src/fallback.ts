@@ -98,7 +98,8 @@ export const openStream: Fallback['openStream'] = (fetchAnswer, url, options, to
       }
       const { answer, text } = await posted(batch[1] ? `[${body}]` : body);
       if (!stream) heard();
-      if (answer.status === 413 && batch[1]) {
+      // Together too large, or one of them is nothing that can be read: the others are not to blame.
+      if (batch[1] && (answer.status === 413 || (answer.status === 400 && !text.includes('"id":')))) {
         outgoing.unshift(...batch);
         single = batch.length;
       } else if (/^\[?{"op/.test(text) && text.includes('"id":')) {
@@ -228,6 +229,8 @@ export const openStream: Fallback['openStream'] = (fetchAnswer, url, options, to
             { retryAfter: 5 }));
         }
       } else if (op === 'unsubscribe') {
+        // What it still brings for the channel would look like the token's.
+        stream?.abort();
         channels.delete(channel);
         suspects = suspects.filter(([name]) => name !== channel);
         reopen();
@@ -235,7 +238,7 @@ export const openStream: Fallback['openStream'] = (fetchAnswer, url, options, to
         reply({ op: 'unsubscribed', id });
       } else if (op !== 'ping' || !stream) {
         // A POST belongs to no session: what it shall not echo excludes that of the stream.
-        if (echo === false) text_ = JSON.stringify({ ...command, echo: undefined, exclude: session });
+        if (echo === false) text_ = JSON.stringify({ ...JSON.parse(text_), echo: undefined, exclude: session });
         outgoing.push({ id_: id, text_ });
         flush();
       }

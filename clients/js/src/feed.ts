@@ -4,7 +4,7 @@ import { CrierError, errorOf } from './errors.js';
 import type { Crier } from './crier.js';
 import { isSeen } from './positions.js';
 import type { Subscription } from './subscription.js';
-import type { Push } from './types.js';
+import type { Gap, Push } from './types.js';
 
 /** Codes that pass by themselves. */
 const passing = /^(rate_limited|unavailable|timeout|internal)$/;
@@ -17,6 +17,8 @@ export class Feed {
   /** It was live before, so that what is not recovered is lost. */
   private begun_: boolean | undefined;
   private presence_: boolean | undefined;
+  /** The token has subscribed to it, and the application has not. */
+  private claimed_: Subscription | undefined;
   /** The newest that was seen: where the next link goes on. */
   private position_: string | undefined;
   /** Of the newest `subscribe`: replies to others are void. */
@@ -31,6 +33,7 @@ export class Feed {
     const { since, last, presence } = handle.options_;
     // The wire's subscription begins where the first one wants; others get their past from the history.
     handle.behind_ = !!this.handles_.size && !!(since ?? last);
+    this.handles_.delete(this.claimed_!);
     this.handles_.add(handle);
     if (this.live_) handle.join_(false, this.position_);
     if (presence && !this.presence_) {
@@ -42,6 +45,16 @@ export class Feed {
     this.start_();
   }
 
+  /** It goes on like any other, and is heard at the client. */
+  claim_(push: Push): void {
+    const { crier_ } = this;
+    this.subscribed_(push);
+    this.claimed_ = crier_.channel(this.name_).subscribe((message) => crier_.emit_('message', message));
+    const tell = (gap: object) => crier_.emit_('gap', { conflated: false, ...gap } as Gap);
+    this.claimed_.on('gap', tell);
+    this.claimed_.on('unrecovered', tell);
+  }
+
   remove_(handle: Subscription): void {
     this.handles_.delete(handle);
     if (this.handles_.size) return;
@@ -49,8 +62,9 @@ export class Feed {
     this.end_();
   }
 
-  /** Asks for it, unless that is done or there is no connection (yet: on a closed one it fails). */
-  start_(): void {
+  /** Asks for it, unless that is done or there is no connection (yet: on a closed one it fails). `kept` is where to go
+   *  on after all, if it is not the past that is refused. */
+  start_(kept?: string): void {
     const [first] = this.handles_;
     if (this.live_ || this.asking_ || !first || !/ed$/.test(this.crier_.state)) return;
     this.cut_();
@@ -71,8 +85,8 @@ export class Feed {
       (error, reply) => {
         if (serial !== this.serial_) return;
         this.asking_ = false;
-        // Listeners come first.
-        if (error) queueMicrotask(() => serial === this.serial_ && this.failed_(error));
+        // Listeners come first. Whoever subscribes anew at each end shall not stop everything else.
+        if (error) setTimeout(() => serial === this.serial_ && this.failed_(error, kept));
         else this.subscribed_(reply!, since);
       }, true);
   }
@@ -128,8 +142,8 @@ export class Feed {
 
   private subscribed_(push: Push, since?: string): void {
     const lost = !push.recovered && (this.begun_ || since);
-    this.live_ = this.begun_ = true;
     this.tries_ = 0;
+    this.live_ = this.begun_ = true;
     this.position_ = push.position;
     // Whoever joins in a listener of these has it already.
     for (const handle of [...this.handles_]) {
@@ -162,7 +176,7 @@ export class Feed {
     this.start_();
   }
 
-  private failed_(error: CrierError): void {
+  private failed_(error: CrierError, kept?: string): void {
     // The token has subscribed to it: ours begins where we want.
     if (error.code === 'already_subscribed') return this.restart_();
     if (error.retryAfter || passing.test(error.code)) {
@@ -170,6 +184,14 @@ export class Feed {
       this.timer_ = setTimeout(() => this.start_(), this.crier_.delay_(error, this.tries_++));
       return this.tell_('error' as 'message', error);
     }
+    // Who may not read the past goes on without it.
+    if (this.position_ && /^(un|forb)/.test(error.code)) {
+      const { position_ } = this;
+      this.position_ = undefined;
+      return this.start_(position_);
+    }
+    // It was not the past.
+    this.position_ ??= kept;
     (error as { final: boolean }).final = true;
     // Whoever wanted what may have been refused goes; the others ask without it.
     const all = [...this.handles_];

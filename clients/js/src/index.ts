@@ -8,7 +8,7 @@ import { subprotocol } from './websocket_link.js';
 
 const platform: Platform = {
   socket_: (url) => new WebSocket(url, subprotocol) as unknown as Socket,
-  fetch_: (url, init) => fetch(url, { cache: 'no-store', credentials: 'same-origin', ...init }),
+  fetch_: (url, init) => fetch(url, { cache: 'no-store', ...init }),
   key_: () => crypto.getRandomValues(new Uint32Array(4)).join('-'),
   // A page cannot tell the two apart.
   error_: (url, cause) => new CrierError('unreachable',

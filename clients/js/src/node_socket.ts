@@ -15,7 +15,7 @@ const masked = 0x80;
 /** More than any broker sends; a peer that announces more is no broker. */
 const messageBytesMax = 64 * 1024 * 1024;
 /** A peer that does not answer our close frame must not hold the socket for ever. */
-const closeTimeoutMs = 5000;
+const closeTimeoutMs = 1000;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 

@@ -2,6 +2,5 @@
 export function isSeen(position = '', other: string | undefined): boolean {
   const [epoch, offset = ''] = position.split(':');
   const [otherEpoch, otherOffset = ''] = (other ?? '').split(':');
-  return epoch === otherEpoch &&
-    (offset.length - otherOffset.length || (offset > otherOffset ? 1 : -(offset < otherOffset))) <= 0;
+  return epoch === otherEpoch && offset.padStart(20) <= otherOffset.padStart(20);
 }

@@ -10,7 +10,7 @@ const refusals: Record<number, [ErrorCode, string]> = {
   404: ['not_found', 'check the path'],
   413: ['too_large', 'send less at once'],
   421: ['misdirected', 'list the host in server.hosts'],
-  429: ['limit_exceeded', ''],
+  429: ['limit_exceeded', 'it is tried again later'],
 };
 
 /** `worked`: the URL is right, so what somebody else says of it passes: a portal, a gateway that is set up anew. */
@@ -27,11 +27,13 @@ export function refusal(failure: Failure, { status, headers }: Answer, url: stri
   }
   const after = headers.get('retry-after')!;
   const [code, advice] = refusals[status] ??
-    (status < 500 ? ['not_a_crier_server', 'check the URL'] : ['unavailable', '']);
-  return failure(problem?.code === 'token_expired' ? problem.code : code,
-    `${url} answered ${status} ${problem?.detail ?? ''}; ${advice}`, {
-      // 408 and 429 pass, and so do a server's own troubles.
-      final: status < 500 && !/4[02][89]/.test(`${status}`) && !(worked && !problem?.request_id),
+    (status < 500 ? ['not_a_crier_server', 'check the URL'] :
+      ['unavailable', 'it is tried again; is the broker running?']);
+  const expired = problem?.code === 'token_expired';
+  return failure(expired ? 'token_expired' : code,
+    `${url} answered ${[`${status} ${problem?.detail ?? ''}`.trim(), advice].filter(Boolean).join('; ')}`, {
+      // 408 and 429 pass, and so do a server's own troubles; another token may be as good as any.
+      final: status < 500 && !expired && !/4[02][89]/.test(`${status}`) && !(worked && !problem?.request_id),
       // RFC 9110 10.2.3: seconds, or a date.
       retryAfter: Number(after) || (Date.parse(after) - Date.now()) / 1000 || undefined,
     });

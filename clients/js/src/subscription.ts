@@ -20,6 +20,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
   /** The newest that came: `position` follows when it is read. */
   private seen_: string | undefined;
   private wake_: (() => void) | undefined;
+  private turn_: Promise<unknown> = Promise.resolve();
   /** What must not be told yet. */
   private waiting_: (() => void)[] | undefined;
 
@@ -57,24 +58,22 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
           if (!value.pattern) this.position = value.position;
           return { value };
         }
-        const { channel, position, lost_: lost } = this;
-        if (lost) {
+        const { channel, position, lost_ } = this;
+        if (lost_) {
           this.unsubscribe();
-          throw new CrierError('slow_reader', `${lost} messages over buffer: subscribe since error.position`,
+          throw new CrierError('slow_reader', `${lost_} messages over buffer: subscribe since error.position`,
             { channel, position });
         }
         if (this.ended_) {
           if (this.error_) throw this.error_;
           return { done: true, value: undefined };
         }
-        await new Promise<void>((resolve) => {
-          this.wake_ = resolve;
-        });
+        await new Promise<void>((resolve) => (this.wake_ = resolve));
       }
     };
-    let turn = Promise.resolve() as Promise<unknown> as ReturnType<typeof read>;
     return {
-      next: () => (turn = turn.then(read, read)),
+      // One at a time, also of several readers.
+      next: () => (this.turn_ = (this.turn_ as ReturnType<typeof read>).then(read, read)),
       return: () => {
         this.unsubscribe();
         this.messages_ = [];
@@ -135,7 +134,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
   /** @internal */
   end_(error?: CrierError): void {
     if (this.ended_) return;
-    if (error) this.tell_('error', error);
+    if (error && !this.emit_('error', error) && !this.wake_ && this.crier_.state !== 'closed') console.error(error);
     this.ended_ = true;
     this.error_ = error;
     this.wake_?.();
@@ -144,7 +143,7 @@ export class Subscription<Data = unknown> extends Emitter<SubscriptionEvents<Dat
 
   private tell_<Name extends keyof SubscriptionEvents<Data>>(name: Name,
     event: SubscriptionEvents<Data>[Name]): void {
-    if (this.ended_ || (!this.options_.presence && /^(join|leave|members)$/.test(name as string))) return;
+    if (this.ended_ || (!this.options_.presence && /^(jo|lea|mem)/.test(name as string))) return;
     const { position, pattern } = event as Partial<Message>;
     const message = name === 'message';
     // Messages have one, or the whole channel has none; a gap has the first of a new epoch.

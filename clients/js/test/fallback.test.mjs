@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { Broker, Proxy, connect, errorOf, eventually, name, range, slowness, soon, subscribe } from './support.mjs';
+import {
+  Broker, Proxy, connect, errorOf, eventually, name, range, secret, slowness, soon, subscribe, token,
+} from './support.mjs';
 import { FakeServer } from './fake_server.mjs';
 
 const keep = '[namespace.default]\nhistory = { messages = 1000, age = "1h" }\n' +
@@ -323,4 +325,36 @@ test('the fallback can be switched off', async (t) => {
   const { crier } = await blocked(t, keep, { fallback: false });
   await eventually(() => crier.events('reconnecting').length > 5);
   assert.equal(crier.events('connected').length, 0);
+});
+
+test('a message that nobody can read is refused, and those that shared its POST are stored', async (t) => {
+  const { crier } = await blocked(t);
+  await crier.ready;
+  const channel = crier.channel(name());
+  let deep = 1;
+  for (let i = 0; i < 70; i++) deep = [deep];
+  const answers = await Promise.allSettled(['a', deep, 'c'].map((data) => channel.publish(data)));
+  assert.deepEqual(answers.map(({ reason }) => reason?.code), [undefined, 'bad_request', undefined]);
+});
+
+test('an expired token is replaced, as on a WebSocket', async (t) => {
+  const broker = await Broker.start(t, `${keep}[auth]\nanonymous = false\n[auth.jwt]\nsecret = "${secret}"\n`);
+  const proxy = await Proxy.start(t, broker, { upgrades: false });
+  let asked = 0;
+  const crier = connect(t, proxy.url, { fallback: { after: 1 }, backoff: { min: 1, max: 2 }, getToken: () =>
+    token({ sub: 'alice', exp: Math.floor(Date.now() / 1000) + (++asked < 5 ? -60 : 60) }) });
+  await eventually(() => crier.events('connected').length);
+  assert.equal(crier.events('connected')[0].transport, 'sse');
+  assert.ok(asked >= 5);
+});
+
+test('what is sent is what was given, whatever becomes of it while it waits', async (t) => {
+  const { broker, crier } = await blocked(t);
+  const channel = name();
+  const data = { version: 1 };
+  const waiting = crier.channel(channel).publish(data, { echo: false });
+  data.version = 2;
+  await waiting;
+  assert.deepEqual((await crier.channel(channel).history()).messages.map((message) => message.data), [{ version: 1 }]);
+  assert.ok(broker);
 });

@@ -164,3 +164,18 @@ test('`ready` rejects once it is closed, also where it was ready', async (t) => 
   crier.close();
   await assert.rejects(crier.ready, { code: 'closed' });
 });
+
+test('events that wake a page do not put off finding a dead link', async (t) => {
+  const wake = new Set();
+  globalThis.addEventListener ??= (name, listener) => wake.add(listener);
+  t.after(() => delete globalThis.addEventListener);
+  const broker = await Broker.start(t, '');
+  const proxy = await Proxy.start(t, broker);
+  const crier = connect(t, proxy.url, { timeout: 500 * slowness });
+  await crier.ready;
+  proxy.stalled = true;
+  const timer = setInterval(() => wake.forEach((listener) => listener()), 50);
+  t.after(() => clearInterval(timer));
+  await eventually(() => crier.events('disconnected').length);
+  assert.equal(crier.events('disconnected')[0].code, 'heartbeat_timeout');
+});

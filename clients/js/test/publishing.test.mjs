@@ -197,3 +197,18 @@ test('an answer nobody waits for is no unhandled rejection of the connection', a
   server.closeAll(4003, 'gone');
   await eventually(() => crier.state === 'closed');
 });
+
+test('a text that was cut inside a character is refused at once, and one with a backslash is not', async (t) => {
+  const broker = await Broker.start(t, keep);
+  const crier = connect(t, broker.url);
+  await crier.ready;
+  const error = await errorOf(crier.channel(name()).publish({ text: 'hi \u{1F600}'.slice(0, 4) }));
+  assert.equal(error.code, 'bad_request');
+  assert.match(error.message, /surrogate/);
+  for (const text of ['\u{1F600}', '\\ud83d', 'a\\\\ud83d']) {
+    assert.ok((await crier.channel(name()).publish(text)).position);
+  }
+  const subscription = subscribe(crier, 'x\ud800');
+  await eventually(() => subscription.events('unsubscribed').length);
+  assert.equal(subscription.events('error')[0].code, 'bad_request');
+});

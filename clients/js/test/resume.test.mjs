@@ -25,6 +25,26 @@ test('a link that is cut resumes from the newest message, with nothing lost or t
   assert.equal(subscription.position, subscription.events('message').at(-1).position);
 });
 
+for (const access of ['nobody', 'granted']) {
+  test(`a cut ends no subscription where the past is for ${access}, and tells what is lost`, async (t) => {
+    const broker = await Broker.start(t, '[server]\nhosts = ["127.0.0.1"]\n' +
+      '[auth.jwt]\nsecret = "a secret of tests, with more than 32 bytes"\n' +
+      `[namespace.default]\nhistory = { messages = 9 }\npublish = "anyone"\nhistory_access = "${access}"\n`);
+    const proxy = await Proxy.start(t, broker);
+    const crier = connect(t, proxy.url);
+    const [first, second] = [subscribe(crier, name()), subscribe(crier, name())];
+    await Promise.all([first.live, second.live]);
+    await broker.publish(first.channel, 1);
+    await eventually(() => first.datas().length === 1);
+    proxy.cut();
+    await eventually(() => crier.events('connected').length === 2);
+    await eventually(() => first.events('unrecovered').length && second.events('unrecovered').length);
+    await broker.publish(first.channel, 2);
+    await eventually(() => first.datas().length === 2);
+    assert.deepEqual([first.events('unsubscribed'), second.events('unsubscribed')], [[], []]);
+  });
+}
+
 test('a replay is cut after every single byte, and comes whole', async (t) => {
   const broker = await Broker.start(t, keep);
   const channel = name();

@@ -414,3 +414,47 @@ test('what is left in its `error` listener is over, and what is subscribed there
   await eventually(() => anew.datas().length);
   assert.deepEqual(anew.datas(), ['new']);
 });
+
+test('whoever subscribes anew at each end neither hangs close() nor stops everything else', async (t) => {
+  const broker = await Broker.start(t, '');
+  const crier = connect(t, broker.url);
+  const channel = name();
+  let count = 0;
+  const again = () => ++count < 1000 && crier.channel(channel).subscribe(() => {}).on('unsubscribed', again);
+  again();
+  await crier.ready;
+  crier.close();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(count < 1000, 'timers have their turn');
+  count = 1000;
+});
+
+test('the end of a subscription that nobody hears goes to the console', async (t) => {
+  const broker = await Broker.start(t, '');
+  const crier = connect(t, broker.url);
+  const told = t.mock.method(console, 'error', () => {});
+  crier.channel('bad name').subscribe(() => {});
+  await eventually(() => told.mock.callCount());
+  assert.equal(told.mock.calls[0].arguments[0].code, 'bad_request');
+  const heard = subscribe(crier, 'worse name');
+  await eventually(() => heard.events('unsubscribed').length);
+  assert.equal(told.mock.callCount(), 1);
+});
+
+test('two readers of one subscription share its messages, and both end', async (t) => {
+  const broker = await Broker.start(t, '');
+  const crier = connect(t, broker.url);
+  const channel = name();
+  const subscription = crier.channel(channel).subscribe();
+  const read = [];
+  const loops = [0, 1].map(async () => {
+    for await (const { data } of subscription) read.push(data);
+  });
+  await crier.ready;
+  await crier.channel(channel).publish(0);
+  for (const data of range(5, 1)) await broker.publish(channel, data);
+  await eventually(() => read.length === 6);
+  subscription.unsubscribe();
+  await soon(Promise.all(loops));
+  assert.deepEqual(read, range(6));
+});

@@ -174,16 +174,24 @@ test('what a token subscribes to can be listened to, and subscribed to', async (
   await broker.publish(other, 'a');
   await eventually(() => subscription.datas().length === 1 && crier.events('message').length === 1);
   assert.equal(crier.events('message')[0].data, 'a');
-  const gaps = [];
-  crier.on('gap', ({ channel }) => gaps.push(channel));
   proxy.cut();
   await broker.publish(inbox, 2);
-  await eventually(() => subscription.datas().length === 2);
-  // What nobody has subscribed to is not resumed.
-  await eventually(() => gaps.length);
-  assert.deepEqual(gaps, [other]);
+  await broker.publish(other, 'b');
+  await eventually(() => subscription.datas().length === 2 && crier.events('message').length === 2);
+  assert.deepEqual(crier.events('message').map(({ data }) => data), ['a', 'b']);
   assert.deepEqual(subscription.datas(), [1, 2]);
-  assert.equal(subscription.events('unrecovered').length, 0);
+  assert.deepEqual([subscription.events('unrecovered'), crier.events('gap')], [[], []]);
+  // Whoever subscribes to it takes it over, and may leave it.
+  const late = subscribe(crier, other);
+  await late.live;
+  await broker.publish(other, 'c');
+  await eventually(() => late.datas().length === 1);
+  late.unsubscribe();
+  await broker.publish(other, 'nobody');
+  await broker.publish(inbox, 3);
+  await eventually(() => subscription.datas().length === 3);
+  assert.deepEqual(late.datas(), ['c']);
+  assert.equal(crier.events('message').length, 2);
 });
 
 test('a subscription that a service ends, or the token does not cover, says why', async (t) => {
@@ -230,4 +238,32 @@ test('over event streams tokens travel too, and are renewed', async (t) => {
   await channel.publish('later', { key: 'k' });
   await eventually(() => subscription.datas().length === 1);
   assert.equal(subscription.events('unrecovered').length, 0);
+});
+
+test('whoever closes in a listener while a token is refreshed is left alone', async (t) => {
+  const broker = await start(t);
+  let asked = 0;
+  const crier = connect(t, broker.url, { backoff: { min: 1, max: 2 }, getToken: (reason) => {
+    asked++;
+    if (reason !== 'connect') throw new Error('the login is down');
+    return token({ sub: 'alice', can, exp: now() + 2 });
+  } });
+  crier.on('error', () => crier.close());
+  await eventually(() => crier.events('closed').length);
+  const then = asked;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(asked, then);
+  assert.equal(crier.events('error').length, 1);
+});
+
+test('a getToken that returns anything else than a token says so', async (t) => {
+  const broker = await start(t);
+  const circular = { data: 'token' };
+  circular.request = { response: circular };
+  for (const returned of [circular, 42, 7n]) {
+    const crier = connect(t, broker.url, { getToken: () => returned });
+    await eventually(() => crier.events('reconnecting').length);
+    const { error } = crier.events('reconnecting')[0];
+    assert.deepEqual([error.code, error.message], ['token_failed', 'getToken failed: return a string']);
+  }
 });
