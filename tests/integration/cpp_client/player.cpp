@@ -163,7 +163,7 @@ void Player::publish(const Json& line) {
 }
 
 // With back-pressure: goes on when there is room.
-void Player::many(std::string channel, int next, int last, bool retry) {
+void Player::many(const std::string& channel, int next, int last, bool retry) {
   for (; next <= last; ++next) {
     const auto result = client_->publish({.channel = channel, .data = std::to_string(next), .retry = retry},
                                          [this, last](const Result<client::Published>& one) {

@@ -32,7 +32,7 @@ class Player {
  private:
   [[nodiscard]] client::SubscriptionHandlers handlers();
   void publish(const Json& line);
-  void many(std::string channel, int next, int last, bool retry);
+  void many(const std::string& channel, int next, int last, bool retry);
   void ask(const Json& line);
 
   // Says what the call answered, and later what the handler was given, under the line's tag.
