@@ -60,7 +60,12 @@ const Usage& usage_of_drain() {
 Outcome drain(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(drain_usage, arguments)) return std::move(*done);
-  const std::string address = options.one("--admin").value_or("127.0.0.1:9008");
+  std::string address = options.one("--admin").value_or("127.0.0.1:9008");
+  if (address.starts_with("http://")) address.erase(0, 7);
+  if (address.ends_with('/')) address.pop_back();
+  if (address.rfind(':') == std::string::npos) {
+    return wrong_usage(drain_usage, "--admin: expected HOST:PORT, as 127.0.0.1:9008");
+  }
   std::string key;
   if (const auto file = options.one("--key-file")) {
     auto text = read_input(*file);

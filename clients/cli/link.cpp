@@ -68,8 +68,10 @@ Result<Link, Fault> link_of(const tools::Options& options) {
   // A pipe, as of `<(...)`, gives what it has once.
   std::error_code unknown;
   if (!std::filesystem::is_regular_file(link.token_file, unknown)) link.token_file.clear();
-  link.url = options.one("--url").value_or(variable_or_nothing("CRIER_URL"));
-  if (link.url.empty()) link.url = default_url;
+  const auto url = options.one("--url");
+  link.url = url.value_or(variable_or_nothing("CRIER_URL"));
+  // An empty variable is none; an option that came out empty is a mistake, and must not lead somewhere else.
+  if (!url && link.url.empty()) link.url = default_url;
   link.ca_file = options.one("--ca-file").value_or("");
   link.cert_file = options.one("--cert").value_or("");
   link.client_key_file = options.one("--client-key").value_or("");
@@ -78,11 +80,15 @@ Result<Link, Fault> link_of(const tools::Options& options) {
 }
 
 std::string in_own_words(std::string text) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> names = {{
+  if (text.starts_with("crier: ")) text.erase(0, 7);  // who says so is said by whoever prints it
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> names = {{
       {"tls.ca_file", "--ca-file"},
       {"tls.certificate_file", "--cert"},
       {"tls.private_key_file", "--client-key"},
       {", or set tls.server_name", ""},
+      {"within connect_timeout", "in time"},
+      {R"(send {"op":"auth","token":…} first, within auth.auth_timeout)",
+       "give a token in CRIER_TOKEN or --token-file"},
       {"raise incoming_bytes_max, or it would come again after every reconnect", "this command takes no larger one"},
   }};
   for (const auto& [theirs, ours] : names) {

@@ -142,8 +142,8 @@ class Publisher {
     while (!stopped_ && !waiting_) {
       if (in_flight_.size() >= throttle_.in_flight_max()) return;  // an acknowledgement calls
       if (output_.waiting() > output_bytes_max) return;            // who reads it
+      if (!held_ && !take_line()) return;  // before the wait: behind the last line there is none
       if (steady_clock::now() < throttle_.next_at()) return wait_until(throttle_.next_at());
-      if (!held_ && !take_line()) return;
       if (!send()) return;
     }
   }

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "protocol/base/check.hpp"
@@ -16,10 +17,12 @@ namespace {
 
 constexpr unsigned char protocols[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};  // ALPN's wire form
 
-// Why OpenSSL failed, in its words.
+// Why OpenSSL failed, in its words, or the system's. What it says first is nearest to the cause.
 std::string reason() {
-  const char* const text = ERR_reason_error_string(ERR_peek_last_error());
+  const unsigned long error = ERR_peek_error();
+  const char* const text = ERR_reason_error_string(error);
   ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(error)) return std::generic_category().message(ERR_GET_REASON(error));
   return text == nullptr ? "no reason given" : text;
 }
 

@@ -251,6 +251,25 @@ def test_a_broker_without_room_for_keys_takes_lines_and_single_messages_all_the_
     stored(broker, channel, 101)
 
 
+def test_nothing_is_waited_for_behind_the_last_message(keeper, channel):
+    with Running("pub", channel, "x", "--rate", "0.001", *trusted(keeper)) as pub:  # the next one in 17 minutes
+        pub.end(0)
+
+
+def test_an_address_that_came_out_empty_leads_nowhere_else(keeper, channel):
+    said = run("pub", channel, "x", "--url", "", CRIER_URL=keeper.websocket_url, exit_code=2)[1]
+    assert "has no scheme" in said
+
+
+def test_who_has_no_token_or_no_file_of_authorities_is_told_what_to_give(start_broker, tmp_path):
+    broker = start_broker(config=closed() + "[auth]\nanonymous = false\n")
+    said = run("pub", "news.a", "x", *trusted(broker), exit_code=1)[1]
+    assert "CRIER_TOKEN" in said and '"op"' not in said, said
+    missing = str(tmp_path / "missing.pem")
+    said = run("pub", "a", "x", "--url", "wss://127.0.0.1:1/", "--ca-file", missing, exit_code=2)[1]
+    assert said.startswith(f"crier pub: --ca-file: {missing} ") and "No such file" in said, said
+
+
 def test_who_asks_for_a_key_waits_for_room_within_its_timeout(start_broker, channel):
     config = FEW_KEYS.replace("[namespace.default]\n", f'[namespace.default]\nidempotency_window = "{4 * SLOWNESS}s"\n')
     broker = start_broker(threads=1, config=config)

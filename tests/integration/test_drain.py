@@ -161,6 +161,13 @@ def test_crier_drain_says_when_nobody_is_there():
     assert f"127.0.0.1:{port}: Connection refused" in done.stderr
 
 
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "http://127.0.0.1"])
+def test_crier_drain_says_what_an_address_has_to_be(address):
+    done = subprocess.run([BINARY, "drain", "--admin", address], capture_output=True, text=True,
+                          timeout=20 * SLOWNESS, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and "expected HOST:PORT" in done.stderr
+
+
 # --- a service manager
 
 class Manager:

@@ -13,6 +13,7 @@
 #include "clients/cli/bench/server_message.hpp"
 #include "clients/cli/bench/worker.hpp"
 #include "clients/cli/exit_code.hpp"
+#include "clients/cli/link.hpp"
 #include "protocol/websocket/frame_writer.hpp"
 
 namespace crier::cli::benchmark {
@@ -174,7 +175,8 @@ void Connection::fail(Failure failure) {
   leave();
   if (run_.stop.load()) return;
   failure.text = (subscribes() ? "a subscriber" : "a publisher") +
-                 std::string(was_ready ? " lost its connection: " : " could not connect: ") + failure.text;
+                 std::string(was_ready ? " lost its connection: " : " could not connect: ") +
+                 in_own_words(failure.text);
   if (was_ready) failure.exit_code = exit_failed;
   run_.failures.add(failure);
   if (was_ready) {
