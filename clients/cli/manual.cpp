@@ -194,6 +194,14 @@ std::string synopsis_line(const config::Usage& usage) {
   return line + "\n";
 }
 
+std::string exit_code_list(std::span<const config::ExitCode> codes) {
+  std::string out;
+  for (const config::ExitCode& code : codes) {
+    out += tagged("\\fB" + std::to_string(code.code) + "\\fR", std::string(code.meaning) + ".");
+  }
+  return out;
+}
+
 std::string command_section(const config::Usage& usage) {
   std::string out = ".SS " + escaped(usage.command) + "\n";
   out += synopsis_line(usage) + ".PP\n" + prose(std::string(usage.summary) + ".");
@@ -202,7 +210,10 @@ std::string command_section(const config::Usage& usage) {
   for (const config::Option& option : told_before ? std::span<const config::Option>() : usage.options) {
     out += tagged(option_tag(option.name, option.form), std::string(option.help) + ".");
   }
-  return out + paragraphs(usage.footer);
+  out += paragraphs(usage.footer);
+  // Most have those of EXIT STATUS.
+  if (usage.exit_codes.empty() || usage.exit_codes.data() == exit_codes.data()) return out;
+  return out + ".PP\nExit codes:\n" + exit_code_list(usage.exit_codes);
 }
 
 template <class Entries>
@@ -213,13 +224,11 @@ std::string tagged_section(std::string_view title, const Entries& entries) {
 }
 
 std::string exit_status() {
-  std::string out = ".SH EXIT STATUS\n" + prose(
-                                              "Of `crier sub`, `crier pub`, `crier top`, `crier bench`, "
-                                              "`crier completions` and `crier man`; the others say theirs above.");
-  for (const config::ExitCode& code : exit_codes) {
-    out += tagged("\\fB" + std::to_string(code.code) + "\\fR", std::string(code.meaning) + ".");
-  }
-  return out;
+  return ".SH EXIT STATUS\n" +
+         prose(
+             "Of `crier sub`, `crier pub`, `crier top`, `crier completions` and `crier man`; "
+             "the others say theirs above.") +
+         exit_code_list(exit_codes);
 }
 
 constexpr config::Usage usage{"crier man",
