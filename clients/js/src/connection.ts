@@ -17,6 +17,8 @@ const enum Fixed {
   streamQuietMs = 25_000,
   /** Nobody is sent away for longer, whatever an answer on the way says. */
   patienceMs = 300_000,
+  /** Where `backoff` holds what is no number. */
+  strangeMs = 1000,
   /** setTimeout takes 31 bits, and does at once what is further away. */
   timerMaxMs = 2_000_000_000,
 }
@@ -108,8 +110,10 @@ export abstract class Connection extends Emitter<CrierEvents> {
    *  @internal */
   delay_(error?: CrierError, attempt = this.attempt_++): number {
     const { min = 500, max = 20_000 } = this.options_.backoff ?? {};
-    return Math.max(Math.random() * Math.min(max, min * 2 ** attempt),
+    const ms = Math.max(Math.random() * Math.min(max, min * 2 ** attempt),
       Math.min((error?.retryAfter ?? 0) * 1000, Fixed.patienceMs));
+    // What is no number shall not become a storm.
+    return ms >= 0 ? ms : Fixed.strangeMs;
   }
 
   /** Fetches a token for the connection that there is. @internal */

@@ -179,3 +179,13 @@ test('events that wake a page do not put off finding a dead link', async (t) => 
   await eventually(() => crier.events('disconnected').length);
   assert.equal(crier.events('disconnected')[0].code, 'heartbeat_timeout');
 });
+
+test('a backoff that is no number is no storm', async (t) => {
+  const free = net.createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address();
+  free.close();
+  const crier = connect(t, `ws://127.0.0.1:${port}/message`, { backoff: { min: 'fast' } });
+  await eventually(() => crier.events('reconnecting').length);
+  assert.equal(crier.events('reconnecting')[0].delay, 1000);
+});
