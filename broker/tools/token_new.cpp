@@ -162,7 +162,9 @@ const Usage& usage_of_token_new() {
 Outcome token_new(std::span<const std::string> arguments) {
   Options options;
   if (auto done = options.parse(token_new_usage, arguments)) return std::move(*done);
-  if (!options.has("--sub")) return wrong_usage(token_new_usage, "--sub: missing; the user's name");
+  if (options.one("--sub").value_or("").empty()) {
+    return wrong_usage(token_new_usage, "--sub: missing or empty; the user's name");
+  }
   const std::int64_t now_s = std::time(nullptr);
   ClaimsText made(options);
   const std::string claims = made.text(now_s);

@@ -127,6 +127,7 @@ def test_a_secret_is_read_from_standard_input_too(keys):
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--sub", "a"], "expected either --secret-file or --private-key"),
+    (["--secret-file", "S", "--sub", ""], "--sub: missing or empty"),
     (["--secret-file", "S", "--private-key", "K", "--sub", "a"], "expected either --secret-file or --private-key"),
     (["--secret-file", "S"], "--sub: missing"),
     (["--secret-file", "S", "--sub", "a", "--algorithm", "none"], "--algorithm: a secret is for HS256"),
