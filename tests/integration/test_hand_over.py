@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import http.client
 import os
 import pathlib
@@ -382,19 +383,19 @@ class Holder:
     def __init__(self, *listeners):
         self.listeners = listeners
 
-    def command(self, *arguments):
-        """Descriptors from 3 on, and the variables that only the process itself can know."""
-        moves = " ".join(f"{at + 3}<&{at + 20}" for at in range(len(self.listeners)))
-        closes = " ".join(f"{at + 20}<&-" for at in range(len(self.listeners)))
-        return ["bash", "-c", f'exec {moves} {closes}; LISTEN_PID=$$ LISTEN_FDS={len(self.listeners)} exec "$@"', "sh",
-                *arguments]
-
     def run(self, *arguments, **options):
-        def duplicate():
-            for at, listener in enumerate(self.listeners):
-                os.dup2(listener.fileno(), at + 20)
-        return subprocess.Popen(self.command(*arguments), preexec_fn=duplicate, close_fds=False, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        """Descriptors from 3 on, and the variables that only the process itself can know."""
+        # Copies with numbers that neither bash nor anything that is moved to a low one can meet.
+        copies = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 100) for listener in self.listeners]
+        moves = " ".join(f"{at + 3}<&{copy}" for at, copy in enumerate(copies))
+        closes = " ".join(f"{copy}<&-" for copy in copies)
+        script = f'exec {moves} {closes}; LISTEN_PID=$$ LISTEN_FDS={len(copies)} exec "$@"'
+        try:
+            return subprocess.Popen(["bash", "-c", script, "sh", *arguments], pass_fds=copies, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        finally:
+            for copy in copies:
+                os.close(copy)
 
 
 @pytest.fixture
