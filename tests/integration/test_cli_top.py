@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from broker_process import Broker, eventually
+from broker_process import SLOWNESS, Broker, eventually
 from cli import OnTerminal, Running, run
 from clients import connect
 from tokens import Service
@@ -118,7 +118,7 @@ def test_a_broker_that_goes_away_is_asked_again_until_it_is_back(start_broker):
         broker.stop()
         top.until("asking again")
         with socket.create_server(("127.0.0.1", port)) as squatter:
-            squatter.settimeout(10)
+            squatter.settimeout(10 * SLOWNESS)
             squatter.accept()[0].close()  # it did ask
         top.type("q")
         top.end(0)

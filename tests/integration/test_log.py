@@ -177,10 +177,12 @@ async def test_a_connection_that_is_closed_for_cause_is_told_once_with_its_sessi
         await other.connection.close(code=4000)  # ours means something else
     ((reason, address, session, detail),) = eventually(lambda: closes(logging))
     assert (reason, address) == ("protocol_error", "127.0.0.1") and detail
-    opened = {line["session"]: line for line in lines_of(logging, "session opened")}
+    def sessions():
+        return {line["session"]: line for line in lines_of(logging, "session opened")}
+    eventually(lambda: {session, other.welcome["session"]} <= set(sessions()))
+    opened = sessions()
     assert opened[session]["kind"] == "websocket"
     assert client.upgrade.headers.get("x-request-id") in (None, opened[session]["request_id"])
-    assert other.welcome["session"] in opened
     eventually(lambda: ("other", other.welcome["session"]) in [
         (line[0], line[2]) for line in closes(logging, "connection closed")])
     words = {line[0] for event in ("connection closed", "connection closed for cause")
