@@ -291,13 +291,18 @@ export abstract class Connection extends Emitter<CrierEvents> {
   }
 
   private askLink_(): void {
-    // It is being asked already.
-    if (this.asked_! > this.heard_) return;
-    const asked = (this.asked_ = performance.now());
+    // Being asked again and again must not put off finding that it is dead.
+    const waits = this.asked_! > this.heard_;
+    this.asked_ = performance.now();
     this.send_({ op: 'ping' });
+    if (!waits) this.expect_();
+  }
+
+  private expect_(asked = this.asked_!): void {
     this.after_('beat', this.stream_ ? Fixed.streamQuietMs : this.timeout_, () => {
-      if (this.heard_ >= asked) this.listen_();
-      else this.lost_(failure('heartbeat_timeout', 'it does not answer'));
+      if (this.heard_ < asked) this.lost_(failure('heartbeat_timeout', 'it does not answer'));
+      else if (this.heard_ < this.asked_!) this.expect_();
+      else this.listen_();
     });
   }
 
