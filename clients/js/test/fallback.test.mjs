@@ -349,12 +349,11 @@ test('an expired token is replaced, as on a WebSocket', async (t) => {
 });
 
 test('what is sent is what was given, whatever becomes of it while it waits', async (t) => {
-  const { broker, crier } = await blocked(t);
+  const { crier } = await blocked(t);
   const channel = name();
   const data = { version: 1 };
   const waiting = crier.channel(channel).publish(data, { echo: false });
   data.version = 2;
   await waiting;
   assert.deepEqual((await crier.channel(channel).history()).messages.map((message) => message.data), [{ version: 1 }]);
-  assert.ok(broker);
 });
